@@ -1,0 +1,164 @@
+"""Every document that we send to Commerce: loaded from schema/operations, chosen and pruned to what Commerce offers."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from graphql import (
+    DocumentNode,
+    FragmentDefinitionNode,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    parse,
+    print_ast,
+    validate,
+)
+
+from app.commerce.pruning import Lost, Pruner, Unoffered, Walk, field_count, shop_attributes
+from app.errors import Unsupported
+
+FOLDER = Path(__file__).parents[2] / "schema" / "operations"
+MAX_FIELDS = 300  # Commerce refuses a document of more (FACTS: complexity over 300)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One document file: an operation, its variant ("" for the one against the newest schema), what it may use."""
+
+    name: str
+    variant: str
+    operation: OperationDefinitionNode
+    fragments: Mapping[str, FragmentDefinitionNode]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document as it is sent: its text, the variables that it declares, and its complexity as Commerce counts it."""
+
+    name: str
+    text: str
+    variables: frozenset[str]
+    fields: int
+
+
+@cache
+def load(folder: Path = FOLDER) -> Mapping[str, tuple[Source, ...]]:
+    """All documents by operation name, each with its variants: the newest first, then by falling version."""
+    shared = {
+        node.name.value: node
+        for node in parse((folder / "fragments.graphql").read_text()).definitions
+        if isinstance(node, FragmentDefinitionNode)
+    }
+    sources: dict[str, list[Source]] = {}
+    for path in sorted(folder.glob("*.graphql"), key=_newest_first):
+        name, _, variant = path.stem.partition(".")
+        for node in parse(path.read_text()).definitions:
+            if isinstance(node, OperationDefinitionNode):
+                sources.setdefault(name, []).append(Source(name, variant, node, shared))
+    return {name: tuple(found) for name, found in sources.items()}
+
+
+def _newest_first(path: Path) -> tuple[str, list[int]]:
+    name, _, variant = path.stem.partition(".")
+    return name, [-int(part) for part in variant.split("_")] if variant else [-99]
+
+
+def pruner(
+    source: Source,
+    schema: GraphQLSchema,
+    *,
+    attributes: Collection[str] = (),
+    flags: Collection[str] | None = None,
+) -> Pruner:
+    """A pruner for one source; `flags` of None keeps every optional part."""
+    return Pruner(
+        schema,
+        dict(source.fragments),
+        attributes=attributes,
+        keeps=lambda flag: flags is None or flag in flags,
+    )
+
+
+def flags_of(source: Source) -> frozenset[str]:
+    """The optional parts of a document: `withFacets` among its variables makes the flag `facets`."""
+    names = (definition.variable.name.value for definition in source.operation.variable_definitions or ())
+    return frozenset(name[4].lower() + name[5:] for name in names if name.startswith("with"))
+
+
+class Operations:
+    """The documents for one Commerce schema.
+
+    `attributes` are the codes of the shop's attributes to read from products; None means all that the schema shows.
+    An operation that the schema cannot answer is kept with the reason, and asking for it raises `Unsupported`.
+    """
+
+    def __init__(self, schema: GraphQLSchema, *, attributes: Collection[str] | None = None) -> None:
+        self.schema = schema
+        shown = shop_attributes(schema)
+        self.attributes = tuple(code for code in shown if attributes is None or code in attributes)
+        self.walks: dict[str, Walk] = {}
+        self.unoffered: dict[str, str] = {}
+        self._chosen: dict[str, Source] = {}
+        self._documents: dict[tuple[str, frozenset[str]], Document] = {}
+        for name, variants in load().items():
+            self._choose(name, variants)
+
+    def offers(self, name: str) -> bool:
+        """Whether this Commerce can answer the operation at all."""
+        return name in self._chosen
+
+    def variant(self, name: str) -> str:
+        """Which variant of the operation is used: "" for the newest."""
+        return self._source(name).variant
+
+    def lost(self, name: str) -> frozenset[Lost]:
+        """What the chosen document of this operation asks for and this Commerce lacks."""
+        return frozenset(self.walks[name].lost) if name in self.walks else frozenset()
+
+    def document(self, name: str, flags: Iterable[str] = ()) -> Document:
+        """The text to send for an operation with these optional parts. Raises `Unsupported`."""
+        source = self._source(name)
+        wanted = frozenset(flags)
+        key = (name, wanted)
+        if key not in self._documents:
+            unknown = wanted - flags_of(source)
+            if unknown:
+                raise LookupError(f"{name} has no optional part {sorted(unknown)}")
+            self._documents[key] = self._build(source, wanted)
+        return self._documents[key]
+
+    def _source(self, name: str) -> Source:
+        if name not in self._chosen:
+            raise Unsupported(name, self.unoffered.get(name, "there is no such operation"))
+        return self._chosen[name]
+
+    def _choose(self, name: str, variants: tuple[Source, ...]) -> None:
+        reasons = []
+        for source in variants:
+            one = pruner(source, self.schema, attributes=self.attributes)
+            try:
+                operation, fragments = one.prune(source.operation)
+            except Unoffered as absent:
+                reasons.append(absent.coordinate)
+                continue
+            problems = validate(self.schema, DocumentNode(definitions=(operation, *fragments)))
+            if problems:
+                reasons.append(problems[0].message)
+                continue
+            self._chosen[name] = source
+            self.walks[name] = one.walk
+            return
+        self.unoffered[name] = f"this Commerce does not offer {' nor '.join(reasons)}"
+
+    def _build(self, source: Source, flags: frozenset[str]) -> Document:
+        one = pruner(source, self.schema, attributes=self.attributes, flags=flags)
+        operation, fragments = one.prune(source.operation)
+        return Document(
+            name=source.name,
+            text=print_ast(DocumentNode(definitions=(operation, *fragments))),
+            variables=frozenset(
+                definition.variable.name.value for definition in operation.variable_definitions or ()
+            ),
+            fields=field_count(operation, fragments),
+        )
