@@ -101,6 +101,7 @@ class Operations:
         self.unoffered: dict[str, str] = {}
         self._chosen: dict[str, Source] = {}
         self._documents: dict[tuple[str, frozenset[str]], Document] = {}
+        self._shares: dict[tuple[str, frozenset[str], int], tuple[Document, ...]] = {}
         for name, variants in load().items():
             self._choose(name, variants)
 
@@ -125,8 +126,39 @@ class Operations:
             unknown = wanted - flags_of(source)
             if unknown:
                 raise LookupError(f"{name} has no optional part {sorted(unknown)}")
-            self._documents[key] = self._build(source, wanted)
+            self._documents[key] = self._build(source, wanted, self.attributes)
         return self._documents[key]
+
+    def documents(self, name: str, flags: Iterable[str], limit: int) -> tuple[Document, ...]:
+        """The texts to send so that none is more complex than `limit`: one wherever that is possible.
+
+        Each has the required fields and some of the optional parts; the shop's attributes are shared out too.
+        """
+        wanted = frozenset(flags)
+        whole = self.document(name, wanted)
+        if whole.fields <= limit:
+            return (whole,)
+        key = (name, wanted, limit)
+        if key not in self._shares:
+            self._shares[key] = self._share_out(self._source(name), wanted, limit)
+        return self._shares[key]
+
+    def _share_out(self, source: Source, wanted: frozenset[str], limit: int) -> tuple[Document, ...]:
+        base = wanted & {"items"}
+        parts: list[tuple[frozenset[str], tuple[str, ...]]] = [
+            (frozenset({flag}), ()) for flag in sorted(wanted - base - {"attributes"})
+        ]
+        if "attributes" in wanted:
+            parts += [(frozenset({"attributes"}), (code,)) for code in self.attributes or ("",)]
+        shared: list[Document] = []
+        flags: frozenset[str] = base
+        codes: tuple[str, ...] = ()
+        for more_flags, more_codes in parts:
+            if self._build(source, flags | more_flags, codes + more_codes).fields > limit and flags != base:
+                shared.append(self._build(source, flags, codes))
+                flags, codes = base, ()
+            flags, codes = flags | more_flags, codes + more_codes
+        return (*shared, self._build(source, flags, codes))
 
     def _source(self, name: str) -> Source:
         if name not in self._chosen:
@@ -151,8 +183,8 @@ class Operations:
             return
         self.unoffered[name] = f"this Commerce does not offer {' nor '.join(reasons)}"
 
-    def _build(self, source: Source, flags: frozenset[str]) -> Document:
-        one = pruner(source, self.schema, attributes=self.attributes, flags=flags)
+    def _build(self, source: Source, flags: frozenset[str], attributes: Collection[str]) -> Document:
+        one = pruner(source, self.schema, attributes=attributes, flags=flags)
         operation, fragments = one.prune(source.operation)
         return Document(
             name=source.name,

@@ -1,0 +1,66 @@
+"""Reading from Commerce: the one way from an operation's name to its data."""
+
+import asyncio
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from graphql import parse
+
+from app.commerce.capabilities import Capabilities
+from app.commerce.client import GraphQL, Reply, StoreContext
+from app.commerce.operations import Document
+from app.commerce.shapes import Check, compile_shape
+from app.errors import UpstreamInvalid
+
+
+class Reads:
+    """Reads by one picture of Commerce; made anew when that picture changes.
+
+    `limit` is the complexity that Commerce accepts: what is larger is asked in several documents at once and joined.
+    """
+
+    def __init__(self, graphql: GraphQL, capabilities: Capabilities, *, limit: int) -> None:
+        self.capabilities = capabilities
+        self._graphql = graphql
+        self._limit = limit
+        self._checks: dict[str, Check] = {}
+
+    def fits(self, name: str, flags: Collection[str]) -> bool:
+        """Whether Commerce offers the operation and takes it with these optional parts in one document."""
+        operations = self.capabilities.operations
+        return operations.offers(name) and operations.document(name, flags).fields <= self._limit
+
+    async def read(
+        self, name: str, flags: Collection[str], variables: Mapping[str, object], context: StoreContext
+    ) -> Reply:
+        """The reply to an operation with these optional parts. Variables that the document does not declare (another
+        variant does) are left out. Raises an `UpstreamError` or `Unsupported`."""
+        documents = self.capabilities.operations.documents(name, flags, self._limit)
+        replies = await asyncio.gather(*(self._ask(each, variables, context) for each in documents))
+        first = replies[0]
+        for more in replies[1:]:
+            first = Reply(_join(first.data, more.data), (*first.problems, *more.problems))
+        return first
+
+    async def _ask(self, document: Document, variables: Mapping[str, object], context: StoreContext) -> Reply:
+        declared = {key: value for key, value in variables.items() if key in document.variables}
+        reply = await self._graphql.execute(document.name, document.text, declared, context)
+        if not self._check(document)(reply.data):
+            raise UpstreamInvalid(f"{document.name}: the data has another shape than was asked for")
+        return reply
+
+    def _check(self, document: Document) -> Check:
+        if document.text not in self._checks:
+            self._checks[document.text] = compile_shape(self.capabilities.schema, parse(document.text))
+        return self._checks[document.text]
+
+
+def _join(one: Any, other: Any) -> Any:
+    """Two answers about the same things as one; what is not the same thing in both is left as the first has it."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        if one.get("sku") != other.get("sku"):
+            return one
+        return {**other, **{key: _join(value, other[key]) if key in other else value for key, value in one.items()}}
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        return [_join(left, right) for left, right in zip(one, other, strict=True)]
+    return one

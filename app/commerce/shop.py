@@ -1,0 +1,205 @@
+"""What this process knows of the connected shop: its capabilities and its store views, kept fresh in the background."""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from app.commerce.capabilities import INTROSPECTION, Capabilities, from_introspection, from_slice
+from app.commerce.client import GraphQL, StoreContext
+from app.commerce.rest import Rest
+from app.errors import UnknownCurrency, UnknownStore, UpstreamError, UpstreamInvalid, UpstreamUnavailable
+from app.telemetry import log
+
+RETRY_AFTER = 5.0  # seconds between tries of a request's own to learn the store views, while Commerce is away
+
+
+@dataclass(frozen=True, slots=True)
+class StoreView:
+    """One store view: its code, what Commerce's `storeConfig` says of it, and its currencies."""
+
+    code: str
+    config: Mapping[str, Any]
+    currency: str
+    currencies: tuple[str, ...]
+
+    @property
+    def base_urls(self) -> tuple[str, ...]:
+        """Where Commerce's own links of this store view point, the longest first."""
+        return self._urls("base_url", "secure_base_url", "base_link_url", "secure_base_link_url")
+
+    @property
+    def media_urls(self) -> tuple[str, ...]:
+        """Where Commerce keeps this store view's media, the longest first."""
+        return self._urls("base_media_url", "secure_base_media_url")
+
+    def _urls(self, *names: str) -> tuple[str, ...]:
+        found = {str(self.config[name]) for name in names if self.config.get(name)}
+        return tuple(sorted(found, key=len, reverse=True))
+
+
+class Shop:
+    """The keeper of that knowledge; reads by it never wait for it once it is there.
+
+    `stores` are codes that are known to exist (one per website): Commerce lists the store views of one website at a
+    time, and only REST lists them all. `version`, `attributes` and `filters` are for shops whose introspection is off.
+    """
+
+    def __init__(
+        self,
+        graphql: GraphQL,
+        rest: Rest,
+        *,
+        stores: tuple[str, ...] = (),
+        version: str = "",
+        attributes: tuple[str, ...] = (),
+        filters: tuple[str, ...] = (),
+        schema_timeout: float = 30,
+    ) -> None:
+        self._graphql = graphql
+        self._rest = rest
+        self._named = stores
+        self._version = version
+        self._attributes = attributes
+        self._filters = filters
+        self._schema_timeout = schema_timeout
+        self._seen = b""
+        self._views: dict[str, StoreView] = {}
+        self._default = ""
+        self._learning = asyncio.Lock()
+        self._tried = -RETRY_AFTER
+        self.capabilities = from_slice(version, attributes=attributes, filters=filters)
+
+    @property
+    def views(self) -> Mapping[str, StoreView]:
+        """The known store views by code; empty until Commerce has been reached once."""
+        return self._views
+
+    @property
+    def default(self) -> str:
+        """The code of the store view that answers requests without a `Store` header."""
+        return self._default
+
+    async def refresh(self) -> None:
+        """Reads Commerce's schema, store views and currencies again; on failure the old picture stays.
+
+        Raises the `UpstreamError` that kept the store views from being read; a schema that cannot be read is only
+        logged, because the pinned slice serves.
+        """
+        async with self._learning:
+            await self._refresh()
+
+    async def _refresh(self) -> None:
+        self._tried = time.monotonic()
+        try:
+            await self._read_schema()
+        except UpstreamError as error:
+            log.warning("commerce.schema_unread", code=error.code, detail=error.detail, live=self.capabilities.live)
+        await self._read_views()
+
+    async def keep(self, interval: float) -> None:
+        """Refreshes for ever, every `interval` seconds; sooner while nothing is known yet."""
+        while True:
+            await asyncio.sleep(interval if self._views else min(interval, RETRY_AFTER))
+            try:
+                await self.refresh()
+            except UpstreamError as error:
+                log.warning("commerce.refresh_failed", code=error.code, detail=error.detail)
+
+    async def view(self, context: StoreContext) -> StoreView:
+        """The store view of a request. Raises `UnknownStore`, `UnknownCurrency`, or `UpstreamUnavailable` as long as
+        nothing is known of the shop."""
+        if not self._views:
+            await self._learn()
+        code = context.store or self._default
+        found = self._views.get(code)
+        if found is None:
+            raise UnknownStore(f"there is no store view {code[:64]!r}")
+        if context.currency is not None and context.currency not in found.currencies:
+            raise UnknownCurrency(
+                f"store view {code!r} has no currency {context.currency[:8]!r}; it has {', '.join(found.currencies)}"
+            )
+        return found
+
+    async def _learn(self) -> None:
+        async with self._learning:
+            if self._views:
+                return
+            if time.monotonic() - self._tried < RETRY_AFTER:
+                raise UpstreamUnavailable("nothing is known of the shop yet")
+            await self._refresh()
+
+    async def _read_schema(self) -> None:
+        reply = await self._graphql.execute(
+            "Introspection", INTROSPECTION, {}, StoreContext(), timeout=self._schema_timeout
+        )
+        if not reply.data.get("__schema"):
+            raise UpstreamInvalid("introspection gave no schema")
+        seen = hashlib.sha256(orjson.dumps(reply.data)).digest()
+        if seen == self._seen:
+            return
+        # Half a second of work for a large schema: not on the event loop.
+        self.capabilities = await asyncio.to_thread(self._understand, dict(reply.data))
+        self._seen = seen
+        log.info(
+            "commerce.schema_read",
+            version=self.capabilities.version,
+            edition=self.capabilities.edition,
+            unoffered=self.capabilities.operations.unoffered,
+        )
+
+    def _understand(self, data: dict[str, object]) -> Capabilities:
+        try:
+            return from_introspection(data, attributes=self._attributes)
+        except Exception as error:
+            # graphql-core answers a malformed schema with many kinds of exception.
+            raise UpstreamInvalid(f"the schema cannot be read: {type(error).__name__}: {error}") from error
+
+    async def _read_views(self) -> None:
+        document = self.capabilities.operations.document("Stores")
+        configs: dict[str, Mapping[str, Any]] = {}
+        asked: list[str | None] = [None, *await self._codes()]
+        for code in asked:
+            if code is not None and code in configs:
+                continue
+            reply = await self._graphql.execute("Stores", document.text, {}, StoreContext(code))
+            for config in reply.root("availableStores") or []:
+                configs.setdefault(str(config["store_code"]), config)
+        views = dict(zip(configs, await asyncio.gather(*map(self._read_view, configs)), strict=True))
+        default = await self._read_view(None)
+        views[default.code] = default
+        self._views, self._default = views, default.code
+
+    async def _codes(self) -> tuple[str, ...]:
+        """Store codes to ask by, so that every website is reached."""
+        if not self._rest.available:
+            return self._named
+        try:
+            listed = await self._rest.get("store/storeViews")
+            found = [str(view["code"]) for view in listed if view["is_active"] and view["code"] != "admin"]
+        except UpstreamError as error:
+            log.warning("commerce.store_views_unread", code=error.code, detail=error.detail)
+            return self._named
+        except (KeyError, TypeError):
+            log.warning("commerce.store_views_unread", detail="the list has another shape")
+            return self._named
+        return (*self._named, *found)
+
+    async def _read_view(self, code: str | None) -> StoreView:
+        document = self.capabilities.operations.document("Store")
+        reply = await self._graphql.execute("Store", document.text, {}, StoreContext(code))
+        config, currency = reply.root("storeConfig"), reply.root("currency")
+        if not config or not currency:
+            raise UpstreamInvalid("Store: there is no storeConfig or no currency")
+        default = str(currency["default_display_currency_code"] or config["default_display_currency_code"])
+        allowed = [str(each) for each in currency["available_currency_codes"] or [] if each]
+        return StoreView(
+            code=str(config["store_code"]),
+            config=config,
+            currency=default,
+            currencies=tuple(dict.fromkeys([default, *allowed])),
+        )

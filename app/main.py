@@ -1,0 +1,207 @@
+"""The composition root: the only place where the parts meet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+
+import httpx2
+from fastapi import FastAPI, Request, Response
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from app.commerce.capabilities import Capabilities
+from app.commerce.client import GraphQL, StoreContext
+from app.commerce.reads import Reads
+from app.commerce.rest import AdminUser, Credentials, Integration, Rest
+from app.commerce.shop import Shop, StoreView
+from app.errors import UpstreamError, VitrineError
+from app.http import Breaker, Upstream
+from app.settings import Settings
+from app.storefront import graphiql
+from app.storefront.context import Context
+from app.storefront.endpoint import Endpoint, graphiql_page, refusal
+from app.storefront.limits import Limits
+from app.storefront.links import Links
+from app.storefront.schema import build_schema
+from app.telemetry import Metrics, log
+
+DEFAULT_QUERY = """\
+# The store view, the menu and the first products that a search finds.
+# Add the header Store or Content-Currency below to see another one.
+{
+  store { name locale currency currencies }
+  navigation(depth: 2) { name urlPath children { name urlPath } }
+  search(text: "jacket", pageSize: 5) {
+    total
+    items { __typename sku name url inStock price { final { amount currency } } }
+    facets { attribute label options { label value count } }
+  }
+}
+"""
+
+
+@dataclass
+class Parts:
+    """What the application is made of, for those who put it together otherwise: the doctor and tests."""
+
+    metrics: Metrics
+    upstream: Upstream
+    graphql: GraphQL
+    rest: Rest
+    shop: Shop
+    settings: Settings
+    _reads: tuple[Capabilities, Reads] | None = field(default=None, init=False)
+
+    @property
+    def reads(self) -> Reads:
+        """Reads by the newest picture of the shop."""
+        capabilities = self.shop.capabilities
+        if self._reads is None or self._reads[0] is not capabilities:
+            limit = self.settings.commerce_max_complexity
+            self._reads = capabilities, Reads(self.graphql, capabilities, limit=limit)
+        return self._reads[1]
+
+    def links_of(self, view: StoreView) -> Links:
+        """How URLs of a store view leave."""
+        return Links(view, self.settings.storefront_url.replace("{store}", view.code), self.settings.media_url)
+
+    async def open_context(self, asked: StoreContext) -> Context:
+        """A request's context. Raises `UnknownStore`, `UnknownCurrency` or an `UpstreamError`."""
+        view = await self.shop.view(asked)
+        return Context(
+            self.reads,
+            asked,
+            view,
+            views=tuple(self.shop.views.values()),
+            default_store=self.shop.default,
+            links_of=self.links_of,
+            largest_page=self.settings.catalog_max_page_size,
+        )
+
+
+def build_parts(settings: Settings, *, transport: httpx2.AsyncBaseTransport | None = None) -> Parts:
+    """Everything below the web; `transport` stands in for the network in tests."""
+    metrics = Metrics()
+    upstream = Upstream(
+        "commerce",
+        settings.commerce_base,
+        metrics=metrics,
+        timeout=settings.commerce_timeout,
+        connect_timeout=settings.commerce_connect_timeout,
+        connections=settings.commerce_connections,
+        attempts=settings.commerce_attempts,
+        breaker=Breaker(settings.commerce_breaker_failures, settings.commerce_breaker_pause),
+        max_response=settings.commerce_max_response,
+        transport=transport,
+    )
+    graphql = GraphQL(upstream)
+    rest = Rest(upstream, credentials(settings))
+    shop = Shop(
+        graphql,
+        rest,
+        stores=settings.commerce_stores,
+        version=settings.commerce_version,
+        attributes=settings.catalog_attributes,
+        filters=settings.catalog_filters,
+        schema_timeout=settings.commerce_schema_timeout,
+    )
+    return Parts(metrics, upstream, graphql, rest, shop, settings)
+
+
+def credentials(settings: Settings) -> Credentials | None:
+    """The REST credentials that the settings give, or None."""
+    if settings.commerce_consumer_key:
+        return Integration(
+            settings.commerce_consumer_key,
+            settings.commerce_consumer_secret.get_secret_value(),
+            settings.commerce_access_token,
+            settings.commerce_access_token_secret.get_secret_value(),
+        )
+    if settings.commerce_admin_username:
+        return AdminUser(
+            settings.commerce_admin_username,
+            settings.commerce_admin_password.get_secret_value(),
+            settings.commerce_admin_totp_secret.get_secret_value(),
+        )
+    return None
+
+
+def create_app(settings: Settings, *, transport: httpx2.AsyncBaseTransport | None = None) -> FastAPI:
+    """The whole application for these settings; `transport` stands in for the network in tests."""
+    parts = build_parts(settings, transport=transport)
+    app = FastAPI(
+        title="Vitrine", lifespan=partial(_lifespan, parts), openapi_url=None, docs_url=None, redoc_url=None
+    )
+    app.state.parts = parts
+    endpoint = Endpoint(
+        build_schema(
+            parts.metrics,
+            limits=Limits(settings.graphql_max_depth, settings.graphql_max_fields, settings.graphql_max_aliases),
+            tokens=settings.graphql_max_tokens,
+            introspection=settings.introspection or settings.graphiql,
+        ),
+        parts.open_context,
+        metrics=parts.metrics,
+        largest_body=settings.graphql_max_bytes,
+        page=graphiql_page(DEFAULT_QUERY) if settings.graphiql else None,
+    )
+    app.router.routes.append(Route("/graphql", endpoint=endpoint.__call__, methods=["GET", "POST"]))
+    if settings.graphiql:
+        app.router.routes.extend(graphiql.assets())
+    if settings.metrics:
+        app.add_api_route("/metrics", partial(_metrics, parts.metrics), methods=["GET"])
+    app.add_api_route("/healthz", _healthz, methods=["GET"])
+    app.add_api_route("/readyz", _readyz, methods=["GET"])
+    app.add_exception_handler(VitrineError, _refused)
+    app.add_exception_handler(Exception, _crashed)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(parts: Parts, app: FastAPI) -> AsyncIterator[None]:
+    try:
+        await parts.shop.refresh()
+    except UpstreamError as error:
+        # The process starts all the same: Commerce may come back, and other parts do not need it.
+        log.warning("commerce.unreachable_at_start", code=error.code, detail=error.detail)
+    app.state.ready = True
+    keeper = asyncio.create_task(parts.shop.keep(parts.settings.commerce_refresh))
+    try:
+        yield
+    finally:
+        app.state.ready = False
+        keeper.cancel()
+        await asyncio.gather(keeper, return_exceptions=True)
+        await parts.upstream.close()
+
+
+async def _healthz() -> Response:
+    """The process lives; asks nobody."""
+    return JSONResponse({"status": "ok"})
+
+
+async def _readyz(request: Request) -> Response:
+    """The process can take traffic. Commerce being away is told, and does not make it unready: every other process
+    would be unready with it, and nobody would answer what needs no Commerce."""
+    ready = getattr(request.app.state, "ready", False)
+    known = bool(request.app.state.parts.shop.views)
+    body = {"status": "ready" if ready else "starting", "commerce": "known" if known else "unknown"}
+    return JSONResponse(body, status_code=200 if ready else 503)
+
+
+async def _metrics(metrics: Metrics) -> Response:
+    return Response(metrics.text(), media_type="text/plain; version=0.0.4")
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, VitrineError)
+    return refusal(error)
+
+
+async def _crashed(_: Request, error: Exception) -> Response:
+    log.error("http.crashed", exc_info=error)
+    return refusal(VitrineError())

@@ -1,0 +1,29 @@
+"""Amounts of money: exact decimals in a currency's own number of digits."""
+
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+
+# ISO 4217: the currencies whose minor unit is not a hundredth.
+_DIGITS = {
+    **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0),
+    **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
+    **dict.fromkeys("CLF UYW".split(), 4),
+}
+
+
+def digits(currency: str) -> int:
+    """How many digits of an amount in this currency stand behind the point (ISO 4217)."""
+    return _DIGITS.get(currency, 2)
+
+
+def exact(value: int | float | str, currency: str) -> Decimal:
+    """An upstream's JSON number as the exact amount that it stands for, rounded half up to the minor unit.
+
+    A float is read by its shortest decimal form, so 20.49 is 20.49. Raises `ValueError` for what is no finite number.
+    """
+    try:
+        amount = Decimal(str(value))
+        if not amount.is_finite():
+            raise ValueError(f"{value!r} is no amount")
+        return amount.quantize(Decimal(1).scaleb(-digits(currency)), ROUND_HALF_UP)
+    except InvalidOperation:
+        raise ValueError(f"{value!r} is no amount") from None

@@ -1,0 +1,137 @@
+"""Every setting, validated before anything starts. `.env.example` is tested to list exactly these.
+
+Values come from the environment, or from a file `.env` in the working directory. Durations are seconds.
+"""
+
+import re
+from functools import cached_property
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Codes = Annotated[tuple[str, ...], NoDecode]
+Seconds = Annotated[float, Field(gt=0, le=600)]
+EXAMPLE_SECRET = "change-me"
+
+
+class Settings(BaseSettings):
+    """The settings of one process; frozen. Raises pydantic's `ValidationError` naming each bad one."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, env_file=".env", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    environment: Literal["production", "development", "demo"] = Field(
+        "production", description="demo and development allow what production refuses"
+    )
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8000, ge=1, le=65535, description="port to listen on")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="the least level logged")
+    log_format: Literal["json", "console"] = Field("json", description="one JSON object a line, or for people")
+    metrics: bool = Field(False, description="serve Prometheus metrics at /metrics; keep it off public networks")
+
+    commerce_url: HttpUrl = Field(description="Commerce's base URL, without /graphql or /rest")
+    commerce_stores: Codes = Field(
+        (), description="store codes, one per website is enough; needed for several websites without REST access"
+    )
+    commerce_version: Literal["", "2.4.4", "2.4.6", "2.4.7", "2.4.8", "2.4.9"] = Field(
+        "", description="which pinned schema to use where introspection is off; empty: the oldest"
+    )
+    commerce_timeout: Seconds = Field(10, description="deadline of one read, retries and connecting included")
+    commerce_connect_timeout: Seconds = Field(2, description="deadline of connecting")
+    commerce_schema_timeout: Seconds = Field(30, description="deadline of reading Commerce's schema")
+    commerce_refresh: Annotated[float, Field(ge=5, le=86400)] = Field(
+        300, description="how often schema, store views and currencies are read again"
+    )
+    commerce_connections: int = Field(50, ge=1, le=1000, description="most connections to Commerce per process")
+    commerce_attempts: int = Field(2, ge=1, le=5, description="most tries of one read within its deadline")
+    commerce_breaker_failures: int = Field(
+        10, ge=1, le=1000, description="failures in a row after which Commerce is left alone"
+    )
+    commerce_breaker_pause: Seconds = Field(5, description="how long it is then left alone")
+    commerce_max_response: int = Field(
+        16_777_216, ge=65_536, le=268_435_456, description="largest answer read from Commerce, in bytes"
+    )
+    commerce_max_complexity: int = Field(
+        300, ge=100, le=100_000, description="Commerce's own limit of fields in a document; larger ones are split"
+    )
+    commerce_consumer_key: str = Field("", description="REST as an integration (OAuth 1.0a): consumer key")
+    commerce_consumer_secret: SecretStr = Field(SecretStr(""), description="its consumer secret")
+    commerce_access_token: str = Field("", description="its access token")
+    commerce_access_token_secret: SecretStr = Field(SecretStr(""), description="its access token secret")
+    commerce_admin_username: str = Field("", description="or REST as an admin user: user name")
+    commerce_admin_password: SecretStr = Field(SecretStr(""), description="the password")
+    commerce_admin_totp_secret: SecretStr = Field(
+        SecretStr(""), description="the two-factor secret (base32), where two-factor is on"
+    )
+
+    catalog_attributes: Codes = Field(
+        (), description="codes of the product attributes to serve; empty: all that Commerce's schema shows"
+    )
+    catalog_filters: Codes = Field(
+        (), description="further attributes to filter by, where introspection is off and cannot tell them"
+    )
+    catalog_max_page_size: int = Field(100, ge=1, le=300, description="largest pageSize; Commerce's own limit is 300")
+
+    storefront_url: str = Field(
+        "", description="URL of the storefront for links; {store} becomes the store code; empty: links start with /"
+    )
+    media_url: str = Field("", description="URL that replaces Commerce's media URL; empty: Commerce's own is kept")
+
+    graphiql: bool = Field(False, description="serve GraphiQL at /graphql for browsers")
+    introspection: bool = Field(False, description="answer introspection queries")
+    graphql_max_depth: int = Field(15, ge=3, le=100, description="deepest nesting of a query")
+    graphql_max_fields: int = Field(1000, ge=10, le=100_000, description="most fields of a query, fragments spread")
+    graphql_max_aliases: int = Field(30, ge=0, le=10_000, description="most aliases of a query")
+    graphql_max_tokens: int = Field(3000, ge=100, le=1_000_000, description="most tokens of a query")
+    graphql_max_bytes: int = Field(262_144, ge=1024, le=16_777_216, description="largest request body, in bytes")
+
+    @field_validator("commerce_stores", "catalog_attributes", "catalog_filters", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("commerce_stores", "catalog_attributes", "catalog_filters")
+    @classmethod
+    def _are_codes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for code in value:
+            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", code):
+                raise ValueError("codes are letters, digits and underscores, separated by commas")
+        return value
+
+    @field_validator("storefront_url", "media_url")
+    @classmethod
+    def _is_url(cls, value: str) -> str:
+        if value and not value.startswith(("https://", "http://", "/")):
+            raise ValueError("must start with https://, http:// or /")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _refuse_example_secrets(self) -> Self:
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, SecretStr) and value.get_secret_value().lower() == EXAMPLE_SECRET:
+                raise ValueError(f"{name.upper()} still has the example value")
+        return self
+
+    @model_validator(mode="after")
+    def _whole_credentials(self) -> Self:
+        integration = (
+            self.commerce_consumer_key,
+            self.commerce_consumer_secret.get_secret_value(),
+            self.commerce_access_token,
+            self.commerce_access_token_secret.get_secret_value(),
+        )
+        if any(integration) and not all(integration):
+            raise ValueError("an integration needs all four of its COMMERCE_CONSUMER_… and COMMERCE_ACCESS_TOKEN…")
+        if bool(self.commerce_admin_username) != bool(self.commerce_admin_password.get_secret_value()):
+            raise ValueError("an admin user needs COMMERCE_ADMIN_USERNAME and COMMERCE_ADMIN_PASSWORD")
+        if all(integration) and self.commerce_admin_username:
+            raise ValueError("give the integration's credentials or the admin user's, not both")
+        return self
+
+    @cached_property
+    def commerce_base(self) -> str:
+        """Commerce's base URL without a slash at its end."""
+        return str(self.commerce_url).rstrip("/")

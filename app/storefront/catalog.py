@@ -1,0 +1,384 @@
+"""Categories, lists of products, search, and single products."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, cast
+
+import strawberry
+from strawberry.types.arguments import convert_arguments
+
+from app.commerce.client import Reply
+from app.errors import BadInput, Rejected, UpstreamFailed
+from app.storefront.attributes import Attribute, filterable_attributes
+from app.storefront.common import Breadcrumb, Node, Seo, check_count, check_page, described
+from app.storefront.context import SKUS_PER_READ, Context, Info
+from app.storefront.filters import CATEGORY_FILTERS, ProductFilter, ProductSort, build_filter, build_sort
+from app.storefront.links import Links, plain
+from app.storefront.products import Product, product_flags, reviews_variables
+from app.storefront.selection import Selection, arguments, selected
+
+MAX_NAVIGATION_DEPTH = 5
+MAX_TEXT = 128  # Commerce cuts search texts there by default
+DEFAULT_PAGE_SIZE = 20
+
+
+@strawberry.type(description="A value of a facet.")
+class FacetOption:
+    value: str = described("The value, which `filter` takes as it is.")
+    label: str = described("The value in words.")
+    count: int = described("How many of the products have it.")
+
+
+@strawberry.type(description="An attribute that the products found differ in, with its values.")
+class Facet:
+    attribute: str = described("The attribute's code.")
+    label: str = described("The attribute's name.")
+    options: list[FacetOption] = described("The values that the products have.")
+
+    @classmethod
+    def of(cls, node: Node) -> Facet:
+        """From Commerce's `Aggregation`."""
+        return cls(
+            attribute=node["attribute_code"],
+            label=plain(node.get("label")) or "",
+            options=[
+                FacetOption(
+                    value=str(option["value"]), label=plain(option.get("label")) or "", count=option.get("count") or 0
+                )
+                for option in node.get("options") or ()
+                if option
+            ],
+        )
+
+
+@strawberry.type(description="Something that products can be sorted by, as the shop offers it.")
+class SortOption:
+    value: str = described("What `sort` takes in `by`.")
+    label: str = described("It in words.")
+    is_default: bool = described("Whether the shop sorts by it unless asked otherwise.")
+
+
+@strawberry.type(description="A page of products.")
+class ProductList:
+    total: int = described("How many products there are on all pages.")
+    page: int = described("Which page this is, from 1.")
+    page_size: int = described("How many products a page has.")
+    pages: int = described("How many pages there are.")
+    items: list[Product] = described("The products of this page.")
+    facets: list[Facet] = described("What the products can be narrowed by.")
+    sorts: list[SortOption] = described("What the products can be sorted by.")
+    suggestions: list[str] = described("Other texts to search for, where the shop's search engine has some.")
+
+    @classmethod
+    def of(cls, node: Node, page: int, page_size: int, links: Links) -> ProductList:
+        """From Commerce's `Products`."""
+        total = node.get("total_count") or 0
+        sorts = node.get("sort_fields") or {}
+        return cls(
+            total=total,
+            page=page,
+            page_size=page_size,
+            pages=(node.get("page_info") or {}).get("total_pages") or math.ceil(total / page_size),
+            items=[Product.of(item, links) for item in node.get("items") or () if item],
+            facets=[Facet.of(facet) for facet in node.get("aggregations") or () if facet],
+            sorts=[
+                SortOption(
+                    value=option["value"],
+                    label=plain(option.get("label")) or "",
+                    is_default=option["value"] == sorts.get("default"),
+                )
+                for option in sorts.get("options") or ()
+            ],
+            suggestions=[each["search"] for each in node.get("suggestions") or () if each],
+        )
+
+
+@strawberry.type(description="An entry of the navigation, with those below it.")
+class NavigationItem:
+    uid: strawberry.ID = described("The category's identifier.")
+    name: str = described("The category's name.")
+    url_path: str | None = described("The category's path, for `category(urlPath:)`.")
+    url: str | None = described("The category's URL in the storefront.")
+    image: str | None = described("The URL of the category's picture.")
+    product_count: int = described("How many products the category has.")
+    children: list[NavigationItem] = described("The entries below it, in the shop's order.")
+
+    @classmethod
+    def menu(cls, nodes: list[Node] | None, links: Links) -> list[NavigationItem]:
+        """From Commerce's `children`: those that belong into the menu, in the shop's order."""
+        shown = (node for node in nodes or () if node.get("include_in_menu") != 0)
+        return [
+            cls(
+                uid=strawberry.ID(str(node["uid"])),
+                name=plain(node.get("name")) or "",
+                url_path=node.get("url_path"),
+                url=category_url(node, links),
+                image=links.category_picture(node.get("image")),
+                product_count=node.get("product_count") or 0,
+                children=cls.menu(node.get("children"), links),
+            )
+            for node in sorted(shown, key=lambda node: node.get("position") or 0)
+        ]
+
+
+def category_url(node: Node, links: Links) -> str | None:
+    """The storefront's URL of a category node."""
+    path = node.get("url_path")
+    return links.path(f"{path}{node.get('url_suffix') or ''}") if path else None
+
+
+@strawberry.type(description="The content that a category shows above its products or instead of them.")
+class LandingBlock:
+    identifier: str = described("The CMS block's identifier.")
+    title: str | None = described("The block's title.")
+    content: str = described("The content, as HTML that is safe to show.")
+
+
+@strawberry.type(description="A category of the catalogue.")
+class Category:
+    node: strawberry.Private[Node]
+    page_reply: strawberry.Private[Reply | None]
+    uid: strawberry.ID = described("The category's identifier.")
+    name: str = described("The category's name.")
+    url_key: str | None = described("The last part of its path.")
+    url_path: str = described("The category's path.")
+    url: str | None = described("The category's URL in the storefront.")
+    level: int = described("How deep the category is, 2 for the top of the navigation.")
+    description: str | None = described("The description, as HTML that is safe to show.")
+    image: str | None = described("The URL of the category's picture.")
+    display: str | None = described("What the page shows: PRODUCTS, PAGE (its block) or PRODUCTS_AND_PAGE.")
+    product_count: int = described("How many products the category has.")
+    default_sort: str | None = described("What its products are sorted by, if not by the store's default.")
+    breadcrumbs: list[Breadcrumb] = described("The way to the category from the top, without itself.")
+    children: list[NavigationItem] = described("The categories right below it that belong into the menu.")
+    landing_block: LandingBlock | None = described("The content that the category shows.")
+    seo: Seo = described("What the category's page says of itself to search engines.")
+
+    @classmethod
+    def of(cls, node: Node, page_reply: Reply | None, links: Links) -> Category:
+        """From Commerce's `CategoryTree`; `page_reply` when a page of its products came with it."""
+        block = node.get("cms_block")
+        return cls(
+            node=node,
+            page_reply=page_reply,
+            uid=strawberry.ID(str(node["uid"])),
+            name=plain(node.get("name")) or "",
+            url_key=node.get("url_key"),
+            url_path=node["url_path"],
+            url=category_url(node, links),
+            level=node.get("level") or 0,
+            description=links.html(node.get("description")) or None,
+            image=links.category_picture(node.get("image")),
+            display=node.get("display_mode"),
+            product_count=node.get("product_count") or 0,
+            default_sort=node.get("default_sort_by"),
+            breadcrumbs=Breadcrumb.trail(node.get("breadcrumbs"), links),
+            children=NavigationItem.menu(node.get("children"), links),
+            landing_block=block
+            and LandingBlock(
+                identifier=block["identifier"],
+                title=plain(block.get("title")),
+                content=links.html(block.get("content")) or "",
+            ),
+            seo=Seo.of(node, links),
+        )
+
+    @strawberry.field(description="A page of the category's products.")
+    async def products(
+        self,
+        info: Info,
+        page: int = 1,
+        page_size: int = DEFAULT_PAGE_SIZE,
+        sort: ProductSort | None = None,
+        filter: list[ProductFilter] | None = None,
+    ) -> ProductList:
+        listing = Listing(info.context, selected(info), info, page, page_size, sort, filter, CATEGORY_FILTERS)
+        if self.page_reply is not None:
+            return await listing.of(self.page_reply, {"category_uid": {"eq": self.uid}})
+        return await listing.ask({"category_uid": {"eq": self.uid}})
+
+
+class Listing:
+    """One list of products that a query asks for: its arguments checked, its parts known. Raises `Rejected`."""
+
+    def __init__(
+        self,
+        context: Context,
+        selection: Selection,
+        info: Info,
+        page: int,
+        page_size: int,
+        sort: ProductSort | None,
+        filters: list[ProductFilter] | None,
+        without: frozenset[str] = frozenset({"category_url_path"}),
+    ) -> None:
+        check_page(page, page_size, context.largest_page)
+        self._context = context
+        self._page = page
+        self._page_size = page_size
+        self.filter = build_filter(filters, context.capabilities, without=without)
+        self.sort = build_sort(sort, context.capabilities)
+        self.flags = {"total", *(flag for flag in ("facets", "sorts", "suggestions") if flag in selection)}
+        items = selection.at("items")
+        self._reviews: Mapping[str, object] = {}
+        if "items" in selection:
+            self.flags |= {"items", *product_flags(items)}
+            self._reviews = reviews_variables(info, items)
+
+    def variables(self, fixed: Mapping[str, object], **search: str) -> dict[str, object]:
+        """The variables to send; `fixed` are conditions of ours beside the shopper's."""
+        return {
+            **search,
+            "filter": {**self.filter, **fixed},
+            "sort": self.sort,
+            "pageSize": self._page_size,
+            "currentPage": self._page,
+            **self._reviews,
+        }
+
+    async def ask(self, fixed: Mapping[str, object], **search: str) -> ProductList:
+        """The page, in a call of its own."""
+        reply = await self._context.read("Products", self.flags, **self.variables(fixed, **search))
+        return await self.of(reply, fixed, **search)
+
+    async def of(self, reply: Reply, fixed: Mapping[str, object], **search: str) -> ProductList:
+        """The page from a reply that has it, whether or not Commerce thought that it is past the end."""
+        try:
+            node = reply.root("products") or {}
+        except UpstreamFailed as error:
+            if self._page == 1 or error.category != "graphql-input":
+                raise
+            node = await self._past_the_end(error, fixed, search)
+        return ProductList.of(node, self._page, self._page_size, self._context.links)
+
+    async def _past_the_end(
+        self, error: UpstreamFailed, fixed: Mapping[str, object], search: Mapping[str, str]
+    ) -> Node:
+        """Commerce refuses a page past the end: the total and the facets are asked of the first page."""
+        flags = self.flags & {"total", "facets", "sorts", "suggestions"}
+        variables = {**self.variables(fixed, **search), "currentPage": 1, "pageSize": 1}
+        node = (await self._context.read("Products", flags, **variables)).root("products") or {}
+        pages = math.ceil((node.get("total_count") or 0) / self._page_size)
+        if self._page <= pages:
+            raise error
+        return {**node, "items": [], "page_info": {"total_pages": pages}}
+
+
+async def find_category(info: Info, url_path: str) -> Category | None:
+    """The category of that path, or None: with a page of its products in one call, where Commerce can do that."""
+    context = info.context
+    selection = selected(info)
+    flags = {flag for field, flag in (("children", "children"), ("landingBlock", "landingBlock")) if field in selection}
+    listing = _listing_below(info, selection)
+    reply = None
+    if listing is not None and context.fits("CategoryPage", flags | listing.flags):
+        reply = await context.read(
+            "CategoryPage",
+            flags | listing.flags,
+            path=url_path,
+            **listing.variables({"category_url_path": {"eq": url_path}}),
+        )
+    found = reply or await context.read("Category", flags, path=url_path)
+    items = (found.root("categories") or {}).get("items") or ()
+    node = next((item for item in items if item), None)
+    return Category.of(node, reply, context.links) if node else None
+
+
+def _listing_below(info: Info, selection: Selection) -> Listing | None:
+    """The list of products that a category is asked for, when there is one and its arguments are sound.
+
+    When they are not, the field itself says so at its own place.
+    """
+    if "products" not in selection:
+        return None
+    field = next(field for field in cast(Any, Category).__strawberry_definition__.fields if field.python_name == "products")
+    try:
+        given = arguments(info, selection, "Category", "products", default={})
+        schema = info.schema
+        typed = convert_arguments(
+            given,
+            [argument for argument in field.arguments],
+            config=schema.config,
+            scalar_registry=cast(Any, schema).schema_converter.scalar_registry,
+        )
+        return Listing(
+            info.context,
+            selection.at("products"),
+            info,
+            typed.get("page", 1),
+            typed.get("page_size", DEFAULT_PAGE_SIZE),
+            typed.get("sort"),
+            typed.get("filter"),
+            CATEGORY_FILTERS,
+        )
+    except Rejected:
+        return None
+
+
+@strawberry.type
+class CatalogQuery:
+    @strawberry.field(description="The categories that belong into the menu, as deep as asked for.")
+    async def navigation(self, info: Info, depth: int = 2) -> list[NavigationItem] | None:
+        if not 1 <= depth <= MAX_NAVIGATION_DEPTH:
+            raise BadInput("depth", f"must be between 1 and {MAX_NAVIGATION_DEPTH}")
+        reply = await info.context.read("Navigation", {f"level{level}" for level in range(2, depth + 1)})
+        roots = reply.root("categoryList") or ()
+        return [item for root in roots for item in NavigationItem.menu(root.get("children"), info.context.links)]
+
+    @strawberry.field(description="The category of this path, such as men/tops-men, or null.")
+    async def category(self, info: Info, url_path: str) -> Category | None:
+        path = url_path.strip("/ ")
+        if not path:
+            raise BadInput("urlPath", "must not be empty")
+        return await find_category(info, path)
+
+    @strawberry.field(description="Products that a text finds.")
+    async def search(
+        self,
+        info: Info,
+        text: str,
+        page: int = 1,
+        page_size: int = DEFAULT_PAGE_SIZE,
+        sort: ProductSort | None = None,
+        filter: list[ProductFilter] | None = None,
+    ) -> ProductList | None:
+        if not text.strip() or len(text) > MAX_TEXT:
+            raise BadInput("text", f"must have between 1 and {MAX_TEXT} characters")
+        listing = Listing(info.context, selected(info), info, page, page_size, sort, filter)
+        return await listing.ask({}, search=text.strip())
+
+    @strawberry.field(description="The product of this URL key or SKU, or null.")
+    async def product(
+        self, info: Info, url_key: str | None = None, sku: str | None = None
+    ) -> Annotated[Product, strawberry.lazy("app.storefront.products")] | None:
+        given = {name: value for name, value in (("url_key", url_key), ("sku", sku)) if value is not None}
+        if len(given) != 1 or not all(value.strip() for value in given.values()):
+            raise BadInput("urlKey", "give either urlKey or sku, and not an empty one")
+        selection = selected(info)
+        reply = await info.context.read(
+            "Products",
+            {"items", *product_flags(selection)},
+            filter={name: {"eq": value} for name, value in given.items()},
+            pageSize=1,
+            currentPage=1,
+            **reviews_variables(info, selection),
+        )
+        items = (reply.root("products") or {}).get("items") or ()
+        return next((Product.of(item, info.context.links) for item in items if item), None)
+
+    @strawberry.field(
+        description=f"The products of these SKUs in their order, {SKUS_PER_READ} at most, null for each that there is not."
+    )
+    async def products(self, info: Info, skus: list[str]) -> list[Product | None] | None:
+        check_count("skus", skus, SKUS_PER_READ)
+        selection = selected(info)
+        found = await info.context.products(
+            skus, frozenset(product_flags(selection)), reviews_variables(info, selection)
+        )
+        return [Product.of(node, info.context.links) if node else None for node in found]
+
+    @strawberry.field(description="The attributes that products can be filtered and sorted by in this shop.")
+    async def attributes(self, info: Info) -> list[Attribute] | None:
+        return await filterable_attributes(info)

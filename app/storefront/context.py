@@ -1,0 +1,116 @@
+"""What one GraphQL request carries: its store view, and its reads, none of which is done twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
+from typing import Any
+
+import strawberry
+from strawberry.dataloader import DataLoader
+
+from app.commerce.capabilities import Capabilities
+from app.commerce.client import Problem, Reply, StoreContext
+from app.commerce.reads import Reads
+from app.commerce.shop import StoreView
+from app.storefront.links import Links
+
+SKUS_PER_READ = 100
+Variables = tuple[tuple[str, object], ...]
+
+
+class Context:
+    """The context of one request.
+
+    `store` is what Commerce is told, `links_of` how URLs of a store view leave, `largest_page` the largest page size.
+    """
+
+    def __init__(
+        self,
+        reads: Reads,
+        store: StoreContext,
+        view: StoreView,
+        *,
+        views: Collection[StoreView],
+        default_store: str,
+        links_of: Callable[[StoreView], Links],
+        largest_page: int,
+    ) -> None:
+        self._reads = reads
+        self.store = store
+        self.views = views
+        self.default_store = default_store
+        self.links_of = links_of
+        self.links = links_of(view)
+        self.largest_page = largest_page
+        self.problems: list[Problem] = []
+        self._memory: dict[object, asyncio.Task[Reply]] = {}
+        self._loaders: dict[object, DataLoader[str, Mapping[str, Any] | None]] = {}
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the connected Commerce offers."""
+        return self._reads.capabilities
+
+    def fits(self, name: str, flags: Collection[str]) -> bool:
+        """Whether Commerce takes the operation with these optional parts in one document."""
+        return self._reads.fits(name, flags)
+
+    async def read(self, name: str, flags: Iterable[str] = (), **variables: object) -> Reply:
+        """The reply to an operation with these optional parts; the same read is done once in a request.
+
+        Problems beside data that came all the same are kept for the request's answer. Raises an `UpstreamError`.
+        """
+        wanted = frozenset(flags)
+        key = (name, wanted, repr(sorted(variables.items())))
+        if key not in self._memory:
+            self._memory[key] = asyncio.create_task(self._read(name, wanted, variables))
+        # A resolver that is cancelled must not take the read away from others that wait for it.
+        return await asyncio.shield(self._memory[key])
+
+    async def _read(self, name: str, flags: frozenset[str], variables: Mapping[str, object]) -> Reply:
+        reply = await self._reads.read(name, flags, variables, self.store)
+        self.problems.extend(reply.partial)
+        return reply
+
+    async def products(
+        self, skus: Iterable[str], flags: frozenset[str], variables: Mapping[str, object]
+    ) -> list[Mapping[str, Any] | None]:
+        """The products of these SKUs in their order, None for each that the shop does not show.
+
+        All calls of a request with the same optional parts, at the same depth of the query, are one read.
+        """
+        rest: Variables = tuple(sorted(variables.items()))
+        key = (flags, rest)
+        if key not in self._loaders:
+            self._loaders[key] = DataLoader(
+                load_fn=partial(self._load_products, flags, rest), max_batch_size=SKUS_PER_READ
+            )
+        return await self._loaders[key].load_many(list(skus))
+
+    async def _load_products(
+        self, flags: frozenset[str], variables: Variables, skus: list[str]
+    ) -> list[Mapping[str, Any] | None | BaseException]:
+        reply = await self.read(
+            "Products",
+            flags | {"items"},
+            filter={"sku": {"in": skus}},
+            pageSize=len(skus),
+            currentPage=1,
+            **dict(variables),
+        )
+        found = (reply.root("products") or {}).get("items") or []
+        exact = {node["sku"]: node for node in found if node}
+        folded = {sku.casefold(): node for sku, node in exact.items()}
+        return [exact.get(sku) or folded.get(sku.casefold()) for sku in skus]
+
+    async def close(self) -> None:
+        """Ends what nobody waits for any more."""
+        for task in self._memory.values():
+            task.cancel()
+        await asyncio.gather(*self._memory.values(), return_exceptions=True)
+
+
+Info = strawberry.Info[Context, None]
+

@@ -1,0 +1,214 @@
+"""POST and GET /graphql: GraphQL over HTTP, and nothing else (no batches, uploads, subscriptions or streams)."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.types.execution import ExecutionResult, PreExecutionError
+from strawberry.types.graphql import OperationType
+
+from app.commerce.client import StoreContext
+from app.errors import BadRequest, UnknownCurrency, UnknownStore, VitrineError
+from app.storefront import graphiql
+from app.storefront.context import Context
+from app.storefront.schema import Schema
+from app.telemetry import Metrics, log
+
+JSON = "application/json"
+GRAPHQL_JSON = "application/graphql-response+json"
+_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+_CURRENCY = re.compile(r"[A-Z]{3}")
+
+OpenContext = Callable[[StoreContext], Awaitable[Context]]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A GraphQL request, as it came."""
+
+    query: str
+    variables: dict[str, Any] | None
+    operation_name: str | None
+
+
+class MethodNotAllowed(BadRequest):
+    """A method or kind of operation that this endpoint does not take."""
+
+    status = 405
+
+
+class UnsupportedMedia(BadRequest):
+    """A body that is not JSON."""
+
+    status = 415
+
+
+class TooLarge(BadRequest):
+    """A body larger than the settings allow."""
+
+    status = 413
+
+
+class Endpoint:
+    """The GraphQL endpoint, after the GraphQL over HTTP specification (graphql.github.io/graphql-over-http).
+
+    `open_context` makes a request's context from its headers' store view and currency; `largest_body` is in bytes;
+    `page` is what a browser that asks for HTML gets, None for nothing.
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        open_context: OpenContext,
+        *,
+        metrics: Metrics,
+        largest_body: int,
+        page: Callable[[], Response] | None = None,
+    ) -> None:
+        self._schema = schema
+        self._open_context = open_context
+        self._metrics = metrics
+        self._largest_body = largest_body
+        self._page = page
+
+    async def __call__(self, request: Request) -> Response:
+        started = time.perf_counter()
+        accepted = _accepted(request)
+        if request.method == "GET" and "query" not in request.query_params and "text/html" in accepted:
+            if self._page is not None:
+                response = self._page()
+                response.headers["Vary"] = "Accept"
+                return response
+        try:
+            call = await self._call(request)
+            context = await self._open_context(store_context(request.headers))
+            try:
+                result = await self._execute(call, context, request.method)
+            finally:
+                await context.close()
+        except ClientDisconnect:
+            return Response(status_code=400)
+        except VitrineError as error:
+            self._metrics.failed(error.code)
+            self._metrics.answered("refused", time.perf_counter() - started)
+            return refusal(error)
+        self._metrics.answered("errors" if result.errors else "ok", time.perf_counter() - started)
+        return _answer(result, GRAPHQL_JSON if GRAPHQL_JSON in accepted else JSON)
+
+    async def _call(self, request: Request) -> Call:
+        if request.method == "POST":
+            kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+            if kind != JSON:
+                raise UnsupportedMedia(f"send the request as {JSON}")
+            return _read(_loads(await self._body(request)))
+        given: dict[str, Any] = dict(request.query_params)
+        for name in ("variables", "extensions"):
+            if given.get(name):
+                given[name] = _loads(given[name].encode())
+            else:
+                given.pop(name, None)
+        return _read(given)
+
+    async def _body(self, request: Request) -> bytes:
+        body = bytearray()
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > self._largest_body:
+                raise TooLarge(f"the request is larger than {self._largest_body} bytes")
+        return bytes(body)
+
+    async def _execute(self, call: Call, context: Context, method: str) -> ExecutionResult:
+        allowed = {OperationType.QUERY} if method == "GET" else {OperationType.QUERY, OperationType.MUTATION}
+        try:
+            return await self._schema.execute(
+                call.query,
+                variable_values=call.variables,
+                context_value=context,
+                operation_name=call.operation_name,
+                allowed_operation_types=allowed,
+            )
+        except InvalidOperationTypeError:
+            raise MethodNotAllowed("this kind of operation is not taken here") from None
+        except CannotGetOperationTypeError:
+            raise BadRequest("operationName must name one of the operations") from None
+
+
+def store_context(headers: Mapping[str, str]) -> StoreContext:
+    """The store view and currency that a request's headers name; not yet whether the shop has them.
+
+    Raises `UnknownStore` or `UnknownCurrency` for what can be neither.
+    """
+    store, currency = headers.get("store") or None, headers.get("content-currency") or None
+    if store is not None and not _CODE.fullmatch(store):
+        raise UnknownStore("the Store header is no store code")
+    if currency is not None and not _CURRENCY.fullmatch(currency):
+        raise UnknownCurrency("the Content-Currency header is no currency code of three capital letters")
+    return StoreContext(store, currency)
+
+
+def refusal(error: VitrineError) -> Response:
+    """The answer when an error is the whole of it."""
+    if error.status >= 500:
+        log.warning("graphql.refused", code=error.code, detail=error.detail)
+    body = {"errors": [{"message": error.public, "extensions": error.extensions}]}
+    response = _json(body, error.status, JSON)
+    if error.status == 405:
+        response.headers["Allow"] = "GET, POST"
+    return response
+
+
+def _accepted(request: Request) -> frozenset[str]:
+    return frozenset(part.partition(";")[0].strip().lower() for part in request.headers.get("accept", "").split(","))
+
+
+def _loads(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise BadRequest("the request is no JSON") from None
+
+
+def _read(given: object) -> Call:
+    if not isinstance(given, dict):
+        raise BadRequest("the request is no JSON object; batches are not taken")
+    query, variables, name = given.get("query"), given.get("variables"), given.get("operationName")
+    if not isinstance(query, str) or not query.strip():
+        raise BadRequest("query must be a GraphQL document")
+    if not isinstance(variables, dict | None):
+        raise BadRequest("variables must be an object")
+    if not isinstance(name, str | None):
+        raise BadRequest("operationName must be a string")
+    return Call(query, variables, name or None)
+
+
+def _answer(result: ExecutionResult, media: str) -> Response:
+    body: dict[str, object] = {}
+    if result.errors:
+        body["errors"] = [error.formatted for error in result.errors]
+    before_execution = isinstance(result, PreExecutionError)
+    if not before_execution:
+        body["data"] = result.data
+    # The specification: 200 for JSON of old, the document's own status for its own media type.
+    return _json(body, 400 if before_execution and media == GRAPHQL_JSON else 200, media)
+
+
+def _json(body: object, status: int, media: str) -> Response:
+    return Response(
+        orjson.dumps(body),
+        status_code=status,
+        media_type=media,
+        headers={"Cache-Control": "no-store", "Vary": "Accept, Store, Content-Currency", "X-Content-Type-Options": "nosniff"},
+    )
+
+
+def graphiql_page(default_query: str) -> Callable[[], Response]:
+    """GraphiQL, opened with this query; its files are served by `graphiql.assets()`."""
+    return lambda: graphiql.page(default_query=default_query)

@@ -1,0 +1,133 @@
+"""Commerce's URLs as the storefront's, and Commerce's HTML made safe to show."""
+
+import html
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import nh3
+
+from app.commerce.shop import StoreView
+
+_TAGS = nh3.ALLOWED_TAGS | {
+    "address", "article", "aside", "button", "figcaption", "figure", "footer", "header", "main", "nav", "picture",
+    "section", "source", "video",
+}  # fmt: skip
+_EVERYWHERE = {"class", "id", "lang", "dir", "title", "role", "style", "tabindex", "aria-label", "aria-hidden"}
+_ATTRIBUTES = {
+    **{tag: set(names) for tag, names in nh3.ALLOWED_ATTRIBUTES.items()},
+    "*": _EVERYWHERE,
+    "a": {"href", "hreflang", "target", "name"},
+    "img": {"src", "srcset", "sizes", "alt", "width", "height", "loading"},
+    "source": {"src", "srcset", "sizes", "media", "type"},
+    "video": {"src", "poster", "controls", "width", "height", "muted", "loop", "autoplay", "playsinline", "preload"},
+    "button": {"type"},
+}
+_URL_ATTRIBUTES = {"href", "src", "poster"}
+# What Commerce's editor and Page Builder set on elements; position and z-index could cover the page around the content.
+_STYLES = {
+    "align-items", "align-self", "background", "background-attachment", "background-color", "background-image",
+    "background-position", "background-repeat", "background-size", "border", "border-bottom", "border-collapse",
+    "border-color", "border-left", "border-radius", "border-right", "border-style", "border-top", "border-width",
+    "clear", "color", "display", "flex", "flex-basis", "flex-direction", "flex-grow", "flex-shrink", "flex-wrap",
+    "float", "font-family", "font-size", "font-style", "font-weight", "gap", "grid-template-columns", "height",
+    "justify-content", "letter-spacing", "line-height", "list-style", "list-style-type", "margin", "margin-bottom",
+    "margin-left", "margin-right", "margin-top", "max-height", "max-width", "min-height", "min-width", "opacity",
+    "padding", "padding-bottom", "padding-left", "padding-right", "padding-top", "text-align", "text-decoration",
+    "text-transform", "vertical-align", "white-space", "width", "word-break",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """How URLs of one store view leave Vitrine.
+
+    `storefront` is where the storefront's pages are ("" makes links start with /), `media` where its pictures are (""
+    keeps Commerce's own media URL).
+    """
+
+    view: StoreView
+    storefront: str
+    media: str
+
+    def path(self, path: str | None) -> str | None:
+        """The storefront's URL of a path such as `women/tops.html`; None of None."""
+        return None if path is None else f"{self.storefront}/{path.strip().lstrip('/')}"
+
+    def page(self, url: str | None) -> str | None:
+        """The storefront's URL of a page that Commerce names by a whole URL or by a path."""
+        if not url:
+            return None
+        return self._moved(url) if "://" in url else self.path(url)
+
+    def picture(self, url: str | None) -> str | None:
+        """The URL of a picture; a broken one of Commerce (FACTS: with white space in it) is mended."""
+        return self._moved("".join(url.split())) if url else None
+
+    def category_picture(self, name: str | None) -> str | None:
+        """The URL of a category's picture, of which Commerce may give only the file's name or its path."""
+        if not name:
+            return None
+        media = next(iter(self.view.media_urls), None)
+        if "://" not in name and media:
+            folder = "" if "/" in name.strip("/") else "catalog/category/"
+            name = f"{media}{folder}{name.removeprefix('/media').lstrip('/')}"
+        return self.picture(name)
+
+    def html(self, content: str | None) -> str | None:
+        """Commerce's HTML without anything that can run, its links and media moved to the storefront's."""
+        if content is None:
+            return None
+        return nh3.clean(
+            content,
+            tags=_TAGS,
+            clean_content_tags={"script", "style"},
+            attributes=_ATTRIBUTES,
+            generic_attribute_prefixes={"data-"},
+            attribute_filter=self._attribute,
+            filter_style_properties=_STYLES,
+            url_schemes={"http", "https", "mailto", "tel"},
+            link_rel="noopener",
+        )
+
+    def _attribute(self, tag: str, name: str, value: str) -> str | None:
+        if name in _URL_ATTRIBUTES:
+            return self._moved(value.strip())
+        if name == "srcset":
+            return ", ".join(self._candidate(each) for each in value.split(",") if each.strip())
+        if name == "style" or name.startswith("data-"):
+            return self._moved_within(value)
+        return value
+
+    def _candidate(self, candidate: str) -> str:
+        url, _, size = candidate.strip().partition(" ")
+        return f"{self._moved(url)} {size}".strip()
+
+    def _moved(self, url: str) -> str:
+        """A URL of Commerce as the storefront's; any other as it is."""
+        for base in self.view.media_urls:
+            if url.startswith(base):
+                return f"{self.media}/{url[len(base) :]}" if self.media else url
+        for base in self.view.base_urls:
+            if url.startswith(base) or url == base.rstrip("/"):
+                return f"{self.storefront}/{url[len(base) :]}"
+        return url
+
+    def _moved_within(self, text: str) -> str:
+        """Text with URLs inside, such as a style or Page Builder's JSON, where slashes can be escaped."""
+        moves = [(base, f"{self.media}/") for base in self.view.media_urls if self.media]
+        if not any(base in text for base in self.view.media_urls):
+            moves += [(base, f"{self.storefront}/") for base in self.view.base_urls]
+        for base, to in moves:
+            text = text.replace(base, to).replace(base.replace("/", "\\/"), to.replace("/", "\\/"))
+        return text
+
+
+def plain(text: str | None) -> str | None:
+    """A name or label as plain text: Commerce keeps entities such as `&reg;` in them."""
+    return html.unescape(text) if text is not None else None
+
+
+def is_safe_url(url: str | None) -> bool:
+    """Whether a URL is http, https or relative, so that a link to it runs nothing."""
+    return bool(url) and urlsplit(re.sub(r"[\x00-\x20]", "", url or "")).scheme in ("", "http", "https")
