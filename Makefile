@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test lint types imports format schema schemas docs conformance live clean lock
+.PHONY: help install demo test check format browser redis schema schemas conformance live graphiql lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -21,6 +21,49 @@ $(STAMP): requirements/dev.txt pyproject.toml
 
 demo: $(STAMP) ## the API on 127.0.0.1:8000 beside a stand-in Commerce, no account and no server needed
 	@$(BIN)/vitrine demo
+
+test: check browser redis ## format, lint, types, imports, and all tests
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST)
+
+check: $(STAMP) ## format, lint, types, imports, unused dependencies
+	@$(BIN)/ruff format --check --quiet . || { echo 'run: make format'; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo 2>&1 | tail -n 20; exit $${PIPESTATUS[0]}
+	@$(BIN)/deptry . --no-ansi
+
+format: $(STAMP) ## format the code
+	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
+
+# Tests of pages drive a real Chromium, tests of state a real Redis; both are Debian packages.
+browser:
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || $(call apt,chromium)
+
+redis:
+	@command -v redis-server >/dev/null || $(call apt,redis-server)
+
+apt = { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1) >/dev/null; } || \
+	{ echo 'The tests need $(1): install it (Debian: apt-get install $(1)) and run make test again.'; exit 1; }
+
+schema: $(STAMP) ## write schema/storefront.graphql and docs/commerce-versions.md anew
+	@$(BIN)/vitrine schema print --write && $(BIN)/vitrine schema table --write
+
+schemas: $(STAMP) ## cut schema/commerce from full schemas: make schemas FROM=folder [CHECK=--check]
+	@test -n "$(FROM)" || { echo 'say where the full schemas are: make schemas FROM=folder'; exit 1; }
+	@for file in $(FROM)/open-source-*.graphql $(FROM)/adobe-commerce-2*.graphql; do \
+		$(BIN)/vitrine schema pull $(CHECK) "$$file" || exit 1; done
+
+conformance: $(STAMP) ## replay recorded exchanges against the stand-in: make conformance RECORDINGS=folder
+	@test -n "$(RECORDINGS)" || { echo 'say where the recordings are: make conformance RECORDINGS=folder'; exit 1; }
+	@$(BIN)/python -m tests.conformance "$(RECORDINGS)"
+
+live: $(STAMP) ## the journeys against a real Commerce, read-only: make live COMMERCE_URL=https://...
+	@test -n "$(COMMERCE_URL)" || { echo 'say which Commerce: make live COMMERCE_URL=https://shop.example.com'; exit 1; }
+	@COMMERCE_URL="$(COMMERCE_URL)" LIVE_WRITE="$(LIVE_WRITE)" $(BIN)/python -m pytest tests/live -m live -p no:xdist -v $(PYTEST)
+
+graphiql: ## build the GraphiQL files anew (needs node and npm)
+	cd scripts/graphiql && npm ci && npm run build
 
 lock: ## pin requirements/*.txt again (needs uv)
 	uv pip compile pyproject.toml -o requirements/base.txt --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-header -q

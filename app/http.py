@@ -180,4 +180,6 @@ class Upstream:
             raise UpstreamInvalid(f"the answer broke off: {type(error).__name__}") from None
         finally:
             await response.aclose()
-        return Answer(response.status_code, {key.lower(): value for key, value in response.headers.items()}, bytes(body))
+        return Answer(
+            response.status_code, {key.lower(): value for key, value in response.headers.items()}, bytes(body)
+        )

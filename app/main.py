@@ -21,6 +21,7 @@ from app.commerce.shop import Shop, StoreView
 from app.errors import UpstreamError, VitrineError
 from app.http import Breaker, Upstream
 from app.settings import Settings
+from app.state import State
 from app.storefront import graphiql
 from app.storefront.context import Context
 from app.storefront.endpoint import Endpoint, graphiql_page, refusal
@@ -50,6 +51,7 @@ class Parts:
 
     metrics: Metrics
     upstream: Upstream
+    state: State
     graphql: GraphQL
     rest: Rest
     shop: Shop
@@ -100,6 +102,7 @@ def build_parts(settings: Settings, *, transport: httpx2.AsyncBaseTransport | No
     )
     graphql = GraphQL(upstream)
     rest = Rest(upstream, credentials(settings))
+    state = State(settings.redis_state_url.get_secret_value())
     shop = Shop(
         graphql,
         rest,
@@ -108,8 +111,10 @@ def build_parts(settings: Settings, *, transport: httpx2.AsyncBaseTransport | No
         attributes=settings.catalog_attributes,
         filters=settings.catalog_filters,
         schema_timeout=settings.commerce_schema_timeout,
+        state=state,
+        state_key=f"shop:{settings.commerce_base}",
     )
-    return Parts(metrics, upstream, graphql, rest, shop, settings)
+    return Parts(metrics, upstream, state, graphql, rest, shop, settings)
 
 
 def credentials(settings: Settings) -> Credentials | None:
@@ -134,12 +139,16 @@ def create_app(settings: Settings, *, transport: httpx2.AsyncBaseTransport | Non
     """The whole application for these settings; `transport` stands in for the network in tests."""
     parts = build_parts(settings, transport=transport)
     app = FastAPI(
-        title="Vitrine", lifespan=partial(_lifespan, parts), openapi_url=None, docs_url=None, redoc_url=None
+        title="Vitrine",
+        lifespan=partial(_lifespan, parts),
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
     )
     app.state.parts = parts
     endpoint = Endpoint(
         build_schema(
-            parts.metrics,
             limits=Limits(settings.graphql_max_depth, settings.graphql_max_fields, settings.graphql_max_aliases),
             tokens=settings.graphql_max_tokens,
             introspection=settings.introspection or settings.graphiql,
@@ -163,13 +172,15 @@ def create_app(settings: Settings, *, transport: httpx2.AsyncBaseTransport | Non
 
 @asynccontextmanager
 async def _lifespan(parts: Parts, app: FastAPI) -> AsyncIterator[None]:
-    try:
-        await parts.shop.refresh()
-    except UpstreamError as error:
-        # The process starts all the same: Commerce may come back, and other parts do not need it.
-        log.warning("commerce.unreachable_at_start", code=error.code, detail=error.detail)
+    known = await parts.shop.recall()
+    if not known:
+        try:
+            await parts.shop.refresh()
+        except UpstreamError as error:
+            # The process starts all the same: Commerce may come back, and other parts do not need it.
+            log.warning("commerce.unreachable_at_start", code=error.code, detail=error.detail)
     app.state.ready = True
-    keeper = asyncio.create_task(parts.shop.keep(parts.settings.commerce_refresh))
+    keeper = asyncio.create_task(parts.shop.keep(parts.settings.commerce_refresh, at_once=known))
     try:
         yield
     finally:
@@ -177,6 +188,7 @@ async def _lifespan(parts: Parts, app: FastAPI) -> AsyncIterator[None]:
         keeper.cancel()
         await asyncio.gather(keeper, return_exceptions=True)
         await parts.upstream.close()
+        await parts.state.close()
 
 
 async def _healthz() -> Response:

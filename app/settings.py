@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Codes = Annotated[tuple[str, ...], NoDecode]
 Seconds = Annotated[float, Field(gt=0, le=600)]
-EXAMPLE_SECRET = "change-me"
+EXAMPLE_SECRET = "change-me"  # noqa: S105 - the one value that is refused
 
 
 class Settings(BaseSettings):
@@ -22,9 +22,6 @@ class Settings(BaseSettings):
         frozen=True, env_file=".env", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
     )
 
-    environment: Literal["production", "development", "demo"] = Field(
-        "production", description="demo and development allow what production refuses"
-    )
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=1, le=65535, description="port to listen on")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="the least level logged")
@@ -78,6 +75,10 @@ class Settings(BaseSettings):
         "", description="URL of the storefront for links; {store} becomes the store code; empty: links start with /"
     )
     media_url: str = Field("", description="URL that replaces Commerce's media URL; empty: Commerce's own is kept")
+
+    redis_state_url: SecretStr = Field(
+        SecretStr(""), description="Redis for what must outlive a process; empty: nothing does"
+    )
 
     graphiql: bool = Field(False, description="serve GraphiQL at /graphql for browsers")
     introspection: bool = Field(False, description="answer introspection queries")

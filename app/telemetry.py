@@ -74,9 +74,7 @@ class Metrics:
             buckets=_BUCKETS,
             registry=self.registry,
         )
-        self._errors = Counter(
-            "vitrine_errors", "Errors given to callers, by code.", ["code"], registry=self.registry
-        )
+        self._errors = Counter("vitrine_errors", "Errors given to callers, by code.", ["code"], registry=self.registry)
 
     @contextmanager
     def upstream(self, upstream: str, operation: str) -> Iterator[None]:

@@ -35,6 +35,11 @@ class Problem:
     category: str
     path: tuple[str | int, ...]
 
+    @property
+    def where(self) -> tuple[str, ...]:
+        """The fields of the path, without the places in lists."""
+        return tuple(part for part in self.path if isinstance(part, str))
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -149,5 +154,5 @@ def _problem(error: object) -> Problem:
     return Problem(
         message=str(error.get("message", "")),
         category=category if isinstance(category, str) else "",
-        path=tuple(cast(list[str | int], path)) if isinstance(path, list) else (),
+        path=tuple(cast("list[str | int]", path)) if isinstance(path, list) else (),
     )

@@ -7,15 +7,19 @@ from pathlib import Path
 
 from graphql import (
     DocumentNode,
+    FieldNode,
     FragmentDefinitionNode,
+    FragmentSpreadNode,
     GraphQLSchema,
+    InlineFragmentNode,
     OperationDefinitionNode,
+    SelectionSetNode,
     parse,
     print_ast,
     validate,
 )
 
-from app.commerce.pruning import Lost, Pruner, Unoffered, Walk, field_count, shop_attributes
+from app.commerce.pruning import Pruner, Unoffered, Walk, field_count, served_by, shop_attributes
 from app.errors import Unsupported
 
 FOLDER = Path(__file__).parents[2] / "schema" / "operations"
@@ -86,6 +90,24 @@ def flags_of(source: Source) -> frozenset[str]:
     return frozenset(name[4].lower() + name[5:] for name in names if name.startswith("with"))
 
 
+def promises(source: Source) -> set[str]:
+    """The public fields that a document serves where Commerce offers all that it asks for."""
+    promised: set[str] = set()
+    waiting: list[SelectionSetNode] = [source.operation.selection_set]
+    seen: set[str] = set()
+    while waiting:
+        for node in waiting.pop().selections:
+            if isinstance(node, FieldNode):
+                promised.update(served_by(node))
+            if isinstance(node, FragmentSpreadNode):
+                if node.name.value not in seen:
+                    seen.add(node.name.value)
+                    waiting.append(source.fragments[node.name.value].selection_set)
+            elif isinstance(node, FieldNode | InlineFragmentNode) and node.selection_set is not None:
+                waiting.append(node.selection_set)
+    return promised
+
+
 class Operations:
     """The documents for one Commerce schema.
 
@@ -100,6 +122,7 @@ class Operations:
         self.walks: dict[str, Walk] = {}
         self.unoffered: dict[str, str] = {}
         self._chosen: dict[str, Source] = {}
+        self._passed_over: dict[str, list[str]] = {}
         self._documents: dict[tuple[str, frozenset[str]], Document] = {}
         self._shares: dict[tuple[str, frozenset[str], int], tuple[Document, ...]] = {}
         for name, variants in load().items():
@@ -113,9 +136,15 @@ class Operations:
         """Which variant of the operation is used: "" for the newest."""
         return self._source(name).variant
 
-    def lost(self, name: str) -> frozenset[Lost]:
-        """What the chosen document of this operation asks for and this Commerce lacks."""
-        return frozenset(self.walks[name].lost) if name in self.walks else frozenset()
+    def lost(self) -> dict[str, str]:
+        """The public fields that this Commerce cannot serve, each with what it lacks of Commerce's schema for it."""
+        served = {public for walk in self.walks.values() for public in walk.served}
+        lost: dict[str, str] = {}
+        for name, variants in load().items():
+            for public in {public for source in variants for public in promises(source)} - served:
+                lacking = self.walks[name].lost.get(public) if name in self.walks else None
+                lost[public] = lacking or " and ".join(self._passed_over[name])
+        return dict(sorted(lost.items()))
 
     def document(self, name: str, flags: Iterable[str] = ()) -> Document:
         """The text to send for an operation with these optional parts. Raises `Unsupported`."""
@@ -179,9 +208,11 @@ class Operations:
                 reasons.append(problems[0].message)
                 continue
             self._chosen[name] = source
+            self._passed_over[name] = reasons
             self.walks[name] = one.walk
             return
         self.unoffered[name] = f"this Commerce does not offer {' nor '.join(reasons)}"
+        self._passed_over[name] = reasons
 
     def _build(self, source: Source, flags: frozenset[str], attributes: Collection[str]) -> Document:
         one = pruner(source, self.schema, attributes=attributes, flags=flags)
@@ -189,8 +220,6 @@ class Operations:
         return Document(
             name=source.name,
             text=print_ast(DocumentNode(definitions=(operation, *fragments))),
-            variables=frozenset(
-                definition.variable.name.value for definition in operation.variable_definitions or ()
-            ),
+            variables=frozenset(definition.variable.name.value for definition in operation.variable_definitions or ()),
             fields=field_count(operation, fragments),
         )

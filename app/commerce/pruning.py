@@ -3,7 +3,7 @@
 Documents are written against the newest Commerce schema with four directives of our own, which never leave the process:
 
 `@required`              pruning may not drop this field: without it the whole operation is not offered
-`@serves(field:)`        names the public field that is lost when this one is
+`@serves(field:)`        names a public field that is lost when this one is, unless another document field serves it
 `@shopAttributes`        stands for the shop's own attributes where they are scalar fields of a product (up to 2.4.6)
 `@requires(coordinates:)` on an operation: input fields that the operation needs although no document names them
 """
@@ -33,6 +33,7 @@ from graphql import (
     SelectionSetNode,
     StringValueNode,
     TypeNode,
+    ValueNode,
     VariableDefinitionNode,
     VariableNode,
     get_named_type,
@@ -48,11 +49,12 @@ SHIPPED_PRODUCT_FIELDS = frozenset(
     attribute_set_id canonical_url categories country_of_manufacture created_at crosssell_products
     custom_attributesV2 description gift_message_available gift_wrapping_available gift_wrapping_price id image
     is_returnable max_sale_qty media_gallery media_gallery_entries meta_description meta_keyword meta_title
-    min_sale_qty name new_from_date new_to_date only_x_left_in_stock options_container price price_range price_tiers
-    product_links quantity rating_summary related_products review_count reviews rules short_description sku
-    small_image special_from_date special_price special_to_date staged stock_status swatch_image thumbnail tier_price
-    tier_prices type_id uid updated_at upsell_products url_key url_path url_rewrites url_suffix websites
-    """.split()
+    min_sale_qty name new_from_date new_to_date only_x_left_in_stock options_container price price_range
+    price_tiers product_links quantity rating_summary related_products review_count reviews rules
+    short_description sku small_image special_from_date special_price special_to_date staged stock_status
+    swatch_image thumbnail tier_price tier_prices type_id uid updated_at upsell_products url_key url_path
+    url_rewrites url_suffix websites
+    """.split()  # noqa: SIM905 - a list of names reads best as one
 )
 ATTRIBUTE_ALIAS = "attribute_"
 
@@ -65,20 +67,14 @@ class Unoffered(Exception):
         self.coordinate = coordinate
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """A coordinate that a document asks and the schema lacks; `serves` names the public field that goes with it."""
-
-    coordinate: str
-    serves: str | None
-
-
 @dataclass(slots=True)
 class Walk:
-    """What a walk met: coordinates that the schema has, and those that it lacks."""
+    """What a walk met: coordinates that the schema has and lacks, public fields lost (each to what) and served."""
 
     present: set[str] = field(default_factory=set)
-    lost: set[Lost] = field(default_factory=set)
+    absent: set[str] = field(default_factory=set)
+    lost: dict[str, str] = field(default_factory=dict)
+    served: set[str] = field(default_factory=set)
 
 
 Composite = GraphQLObjectType | GraphQLInterfaceType
@@ -99,9 +95,21 @@ def shop_attributes(schema: GraphQLSchema) -> tuple[str, ...]:
     )
 
 
+def _value_of(node: DirectiveNode) -> ValueNode:
+    """The value of a directive's only argument."""
+    return next(iter(node.arguments or ())).value
+
+
 def directive(directives: Collection[DirectiveNode] | None, name: str) -> DirectiveNode | None:
     """The directive of that name on a node, or None."""
     return next((found for found in directives or () if found.name.value == name), None)
+
+
+def served_by(node: FieldNode) -> list[str]:
+    """The public fields that go with this field of a document."""
+    return [
+        cast(StringValueNode, _value_of(found)).value for found in node.directives or () if found.name.value == "serves"
+    ]
 
 
 class Pruner:
@@ -126,9 +134,7 @@ class Pruner:
         self._keeps = keeps
         self._pruned: dict[str, FragmentDefinitionNode | None] = {}
 
-    def prune(
-        self, operation: OperationDefinitionNode
-    ) -> tuple[OperationDefinitionNode, list[FragmentDefinitionNode]]:
+    def prune(self, operation: OperationDefinitionNode) -> tuple[OperationDefinitionNode, list[FragmentDefinitionNode]]:
         """The operation and the fragments that it still uses, without anything that the schema lacks."""
         self._check_requirements(operation)
         root = self._schema.get_root_type(operation.operation)
@@ -156,12 +162,12 @@ class Pruner:
         requires = directive(operation.directives, "requires")
         if requires is None:
             return
-        for value in cast(ListValueNode, requires.arguments[0].value).values:
-            coordinate = cast(StringValueNode, value).value
+        for value in cast("ListValueNode", _value_of(requires)).values:
+            coordinate = cast("StringValueNode", value).value
             owner, _, name = coordinate.partition(".")
             declared = self._schema.get_type(owner)
             if not isinstance(declared, GraphQLInputObjectType) or name not in declared.fields:
-                self.walk.lost.add(Lost(coordinate, None))
+                self.walk.absent.add(coordinate)
                 raise Unoffered(coordinate)
             self.walk.present.add(coordinate)
 
@@ -177,26 +183,25 @@ class Pruner:
             if isinstance(node, FieldNode):
                 kept.extend(self._field(node, parent))
             elif isinstance(node, InlineFragmentNode):
-                inline = self._inline(node, parent)
-                if inline is not None:
-                    kept.append(inline)
-            elif isinstance(node, FragmentSpreadNode) and self._included(node):
-                if self._fragment(node.name.value) is not None:
-                    kept.append(FragmentSpreadNode(name=node.name, directives=()))
+                kept.extend(self._inline(node, parent))
+            elif isinstance(node, FragmentSpreadNode):
+                kept.extend(self._spread(node))
         return SelectionSetNode(selections=tuple(kept)) if kept else None
 
     def _included(self, node: _Node) -> bool:
         include = directive(node.directives, "include")
         if include is None:
             return True
-        name = cast(VariableNode, include.arguments[0].value).name.value.removeprefix("with")
+        name = cast("VariableNode", _value_of(include)).name.value.removeprefix("with")
         return self._keeps(name[0].lower() + name[1:])
 
     def _field(self, node: FieldNode, parent: Composite) -> list[FieldNode]:
         if not self._included(node):
             return []
         if directive(node.directives, "shopAttributes"):
-            return self._shop_attributes(parent)
+            found = self._shop_attributes(parent)
+            self.walk.served.update(served_by(node) if found else ())
+            return found
         name = node.name.value
         if name.startswith("__"):
             return [FieldNode(name=node.name, alias=node.alias, arguments=(), directives=())]
@@ -214,21 +219,17 @@ class Pruner:
                     raise Unoffered(f"{parent.name}.{name}")
                 return []
         arguments = self._arguments(node, declared, parent)
-        kept = FieldNode(
-            name=node.name, alias=node.alias, arguments=arguments, directives=(), selection_set=selection
-        )
+        self.walk.served.update(served_by(node))
+        kept = FieldNode(name=node.name, alias=node.alias, arguments=arguments, directives=(), selection_set=selection)
         return [kept]
 
     def _lose(self, node: FieldNode, coordinate: str) -> None:
-        serves = directive(node.directives, "serves")
-        public = cast(StringValueNode, serves.arguments[0].value).value if serves else None
-        self.walk.lost.add(Lost(coordinate, public))
+        self.walk.absent.add(coordinate)
+        self.walk.lost.update(dict.fromkeys(served_by(node), coordinate))
         if directive(node.directives, "required"):
             raise Unoffered(coordinate)
 
-    def _arguments(
-        self, node: FieldNode, declared: GraphQLField, parent: Composite
-    ) -> tuple[ArgumentNode, ...]:
+    def _arguments(self, node: FieldNode, declared: GraphQLField, parent: Composite) -> tuple[ArgumentNode, ...]:
         kept = []
         for argument in node.arguments or ():
             coordinate = f"{parent.name}.{node.name.value}({argument.name.value}:)"
@@ -236,7 +237,7 @@ class Pruner:
                 self.walk.present.add(coordinate)
                 kept.append(argument)
             else:
-                self.walk.lost.add(Lost(coordinate, None))
+                self.walk.absent.add(coordinate)
         return tuple(kept)
 
     def _shop_attributes(self, parent: Composite) -> list[FieldNode]:
@@ -254,30 +255,35 @@ class Pruner:
             for code in known
         ]
 
-    def _inline(self, node: InlineFragmentNode, parent: Composite) -> InlineFragmentNode | None:
+    def _spread(self, node: FragmentSpreadNode) -> list[FragmentSpreadNode]:
+        if not self._included(node) or self._fragment(node.name.value) is None:
+            return []
+        return [FragmentSpreadNode(name=node.name, directives=())]
+
+    def _inline(self, node: InlineFragmentNode, parent: Composite) -> list[InlineFragmentNode]:
         if not self._included(node):
-            return None
+            return []
         of: object = parent
         if node.type_condition is not None:
             of = self._composite(node.type_condition.name.value)
-        if not isinstance(of, Composite):
-            return None
-        selection = self._selection(node.selection_set, of)
+        selection = self._selection(node.selection_set, of) if isinstance(of, Composite) else None
         if selection is None:
-            return None
-        return InlineFragmentNode(type_condition=node.type_condition, directives=(), selection_set=selection)
+            return []
+        return [InlineFragmentNode(type_condition=node.type_condition, directives=(), selection_set=selection)]
 
     def _fragment(self, name: str) -> FragmentDefinitionNode | None:
         if name not in self._pruned:
             definition = self._fragments[name]
             of = self._composite(definition.type_condition.name.value)
             selection = self._selection(definition.selection_set, of) if of is not None else None
-            self._pruned[name] = selection and FragmentDefinitionNode(
-                name=definition.name,
-                type_condition=definition.type_condition,
-                directives=(),
-                selection_set=selection,
-            )
+            self._pruned[name] = None
+            if selection is not None:
+                self._pruned[name] = FragmentDefinitionNode(
+                    name=definition.name,
+                    type_condition=definition.type_condition,
+                    directives=(),
+                    selection_set=selection,
+                )
         return self._pruned[name]
 
     def _composite(self, name: str) -> Composite | None:
@@ -285,7 +291,7 @@ class Pruner:
         if isinstance(declared, Composite):
             self.walk.present.add(name)
             return declared
-        self.walk.lost.add(Lost(name, None))
+        self.walk.absent.add(name)
         return None
 
 

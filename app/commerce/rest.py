@@ -172,7 +172,7 @@ class Rest:
 
 
 def decode(answer: Answer) -> Any:
-    """The JSON of a REST answer. Raises `UpstreamRefused`, `UpstreamFailed`, `UpstreamUnavailable`, `UpstreamInvalid`."""
+    """The JSON of a REST answer. Raises the `UpstreamError` that says why there is none."""
     try:
         body = orjson.loads(answer.body)
     except orjson.JSONDecodeError:
@@ -197,6 +197,4 @@ def message(body: object) -> str:
         named = parameters
     elif isinstance(parameters, list):
         named = {str(place): value for place, value in enumerate(parameters, 1)}
-    return re.sub(
-        r"%(\w+)", lambda found: str(named.get(found[1], found[0])), str(body.get("message", ""))
-    )
+    return re.sub(r"%(\w+)", lambda found: str(named.get(found[1], found[0])), str(body.get("message", "")))

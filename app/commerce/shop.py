@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import orjson
@@ -13,6 +13,7 @@ from app.commerce.capabilities import INTROSPECTION, Capabilities, from_introspe
 from app.commerce.client import GraphQL, StoreContext
 from app.commerce.rest import Rest
 from app.errors import UnknownCurrency, UnknownStore, UpstreamError, UpstreamInvalid, UpstreamUnavailable
+from app.state import State
 from app.telemetry import log
 
 RETRY_AFTER = 5.0  # seconds between tries of a request's own to learn the store views, while Commerce is away
@@ -46,7 +47,8 @@ class Shop:
     """The keeper of that knowledge; reads by it never wait for it once it is there.
 
     `stores` are codes that are known to exist (one per website): Commerce lists the store views of one website at a
-    time, and only REST lists them all. `version`, `attributes` and `filters` are for shops whose introspection is off.
+    time, and only REST lists them all. `state` keeps the picture under `state_key`, so that a process can start while
+    Commerce is away. `version`, `attributes` and `filters` are for shops whose introspection is off.
     """
 
     def __init__(
@@ -59,6 +61,8 @@ class Shop:
         attributes: tuple[str, ...] = (),
         filters: tuple[str, ...] = (),
         schema_timeout: float = 30,
+        state: State | None = None,
+        state_key: str = "shop",
     ) -> None:
         self._graphql = graphql
         self._rest = rest
@@ -67,6 +71,9 @@ class Shop:
         self._attributes = attributes
         self._filters = filters
         self._schema_timeout = schema_timeout
+        self._state = state or State("")
+        self._state_key = state_key
+        self._schema_data: Mapping[str, Any] | None = None
         self._seen = b""
         self._views: dict[str, StoreView] = {}
         self._default = ""
@@ -100,11 +107,38 @@ class Shop:
         except UpstreamError as error:
             log.warning("commerce.schema_unread", code=error.code, detail=error.detail, live=self.capabilities.live)
         await self._read_views()
+        await self._remember()
 
-    async def keep(self, interval: float) -> None:
-        """Refreshes for ever, every `interval` seconds; sooner while nothing is known yet."""
+    async def recall(self) -> bool:
+        """Takes the picture that another process kept, if there is one; whether there was."""
+        kept = await self._state.load(self._state_key)
+        if kept is None:
+            return False
+        try:
+            told = orjson.loads(kept)
+            views = {
+                view["code"]: StoreView(**{**view, "currencies": tuple(view["currencies"])}) for view in told["views"]
+            }
+            if told["schema"]:
+                await self._take_schema(told["schema"])
+            self._views, self._default = views, str(told["default"])
+        except (orjson.JSONDecodeError, KeyError, TypeError, UpstreamInvalid) as error:
+            # Another version of Vitrine may have kept it in another form.
+            log.warning("shop.not_recalled", detail=type(error).__name__)
+            return False
+        return True
+
+    async def _remember(self) -> None:
+        views = [asdict(view) for view in self._views.values()]
+        told = {"schema": self._schema_data, "views": views, "default": self._default}
+        await self._state.save(self._state_key, orjson.dumps(told))
+
+    async def keep(self, interval: float, *, at_once: bool = False) -> None:
+        """Refreshes for ever, every `interval` seconds; sooner while nothing is known yet, and first `at_once`."""
         while True:
-            await asyncio.sleep(interval if self._views else min(interval, RETRY_AFTER))
+            if not at_once:
+                await asyncio.sleep(interval if self._views else min(interval, RETRY_AFTER))
+            at_once = False
             try:
                 await self.refresh()
             except UpstreamError as error:
@@ -139,12 +173,15 @@ class Shop:
         )
         if not reply.data.get("__schema"):
             raise UpstreamInvalid("introspection gave no schema")
-        seen = hashlib.sha256(orjson.dumps(reply.data)).digest()
+        await self._take_schema(reply.data)
+
+    async def _take_schema(self, data: Mapping[str, Any]) -> None:
+        seen = hashlib.sha256(orjson.dumps(data)).digest()
         if seen == self._seen:
             return
         # Half a second of work for a large schema: not on the event loop.
-        self.capabilities = await asyncio.to_thread(self._understand, dict(reply.data))
-        self._seen = seen
+        self.capabilities = await asyncio.to_thread(self._understand, dict(data))
+        self._seen, self._schema_data = seen, data
         log.info(
             "commerce.schema_read",
             version=self.capabilities.version,

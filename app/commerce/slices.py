@@ -73,7 +73,7 @@ def touched(schema: GraphQLSchema) -> tuple[set[str], set[str]]:
             except Unoffered as missing:
                 absent.add(missing.coordinate)
             present |= one.walk.present
-            absent |= {lost.coordinate for lost in one.walk.lost}
+            absent |= one.walk.absent
     for coordinate in CAME_WITH.values():
         (present if has(schema, coordinate) else absent).add(coordinate)
     return present, absent
@@ -127,7 +127,7 @@ class _Cut:
             declared = self._schema.type_map.get(name)
             if isinstance(declared, GraphQLObjectType):
                 for interface in declared.interfaces:
-                    fields |= self._fields.get(interface.name, set())
+                    fields.update(self._fields.get(interface.name, ()))
 
     def _collect_leaves(self) -> None:
         waiting: list[GraphQLNamedType] = []

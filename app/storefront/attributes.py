@@ -104,9 +104,7 @@ async def _older_metadata(context: Context, codes: Collection[str], flags: set[s
         if error.category == NOT_FOUND or len(codes) < 2:
             raise
         # One code that is no attribute can spoil the whole answer of 2.4.4: each is asked by itself.
-        each = await asyncio.gather(
-            *(_older_items(context, [code], flags) for code in codes), return_exceptions=True
-        )
+        each = await asyncio.gather(*(_older_items(context, [code], flags) for code in codes), return_exceptions=True)
         items = [node for found in each if not isinstance(found, BaseException) for node in found]
     return {
         str(node["attribute_code"]): _told(None, node.get("input_type"), node.get("attribute_options"))
@@ -135,9 +133,7 @@ async def attributes_of(
     else:
         found = await _older(info.context, own)
     wanted = None if codes is None else set(codes)
-    return [
-        attribute for attribute in found if attribute.value and (wanted is None or attribute.code in wanted)
-    ]
+    return [attribute for attribute in found if attribute.value and (wanted is None or attribute.code in wanted)]
 
 
 def _newer(node: Node) -> ProductAttribute:

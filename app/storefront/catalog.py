@@ -193,7 +193,7 @@ class Category:
         page_size: int = DEFAULT_PAGE_SIZE,
         sort: ProductSort | None = None,
         filter: list[ProductFilter] | None = None,
-    ) -> ProductList:
+    ) -> ProductList | None:
         listing = Listing(info.context, selected(info), info, page, page_size, sort, filter, CATEGORY_FILTERS)
         if self.page_reply is not None:
             return await listing.of(self.page_reply, {"category_uid": {"eq": self.uid}})
@@ -293,15 +293,17 @@ def _listing_below(info: Info, selection: Selection) -> Listing | None:
     """
     if "products" not in selection:
         return None
-    field = next(field for field in cast(Any, Category).__strawberry_definition__.fields if field.python_name == "products")
+    field = next(
+        field for field in cast("Any", Category).__strawberry_definition__.fields if field.python_name == "products"
+    )
     try:
         given = arguments(info, selection, "Category", "products", default={})
         schema = info.schema
         typed = convert_arguments(
             given,
-            [argument for argument in field.arguments],
+            list(field.arguments),
             config=schema.config,
-            scalar_registry=cast(Any, schema).schema_converter.scalar_registry,
+            scalar_registry=cast("Any", schema).schema_converter.scalar_registry,
         )
         return Listing(
             info.context,
@@ -369,7 +371,7 @@ class CatalogQuery:
         return next((Product.of(item, info.context.links) for item in items if item), None)
 
     @strawberry.field(
-        description=f"The products of these SKUs in their order, {SKUS_PER_READ} at most, null for each that there is not."
+        description=f"The products of these SKUs in their order, {SKUS_PER_READ} at most; null for each that is none."
     )
     async def products(self, info: Info, skus: list[str]) -> list[Product | None] | None:
         check_count("skus", skus, SKUS_PER_READ)

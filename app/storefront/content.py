@@ -125,7 +125,9 @@ class ContentQuery:
             raise BadInput("identifier", "must not be empty")
         return await find_page(info.context, identifier)
 
-    @strawberry.field(description="The CMS blocks of these identifiers in their order, null for each that there is not.")
+    @strawberry.field(
+        description="The CMS blocks of these identifiers in their order, null for each that there is not."
+    )
     async def blocks(self, info: Info, identifiers: list[str]) -> list[Block | None] | None:
         check_count("identifiers", identifiers, MAX_BLOCKS)
         reply = await info.context.read("Blocks", identifiers=list(dict.fromkeys(identifiers)))

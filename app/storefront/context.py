@@ -91,7 +91,7 @@ class Context:
 
     async def _load_products(
         self, flags: frozenset[str], variables: Variables, skus: list[str]
-    ) -> list[Mapping[str, Any] | None | BaseException]:
+    ) -> list[Mapping[str, Any] | BaseException | None]:
         reply = await self.read(
             "Products",
             flags | {"items"},
@@ -113,4 +113,3 @@ class Context:
 
 
 Info = strawberry.Info[Context, None]
-

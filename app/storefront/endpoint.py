@@ -19,6 +19,7 @@ from app.commerce.client import StoreContext
 from app.errors import BadRequest, UnknownCurrency, UnknownStore, VitrineError
 from app.storefront import graphiql
 from app.storefront.context import Context
+from app.storefront.masking import public_errors
 from app.storefront.schema import Schema
 from app.telemetry import Metrics, log
 
@@ -82,11 +83,11 @@ class Endpoint:
     async def __call__(self, request: Request) -> Response:
         started = time.perf_counter()
         accepted = _accepted(request)
-        if request.method == "GET" and "query" not in request.query_params and "text/html" in accepted:
-            if self._page is not None:
-                response = self._page()
-                response.headers["Vary"] = "Accept"
-                return response
+        visited = request.method == "GET" and "query" not in request.query_params and "text/html" in accepted
+        if visited and self._page is not None:
+            response = self._page()
+            response.headers["Vary"] = "Accept"
+            return response
         try:
             call = await self._call(request)
             context = await self._open_context(store_context(request.headers))
@@ -100,8 +101,9 @@ class Endpoint:
             self._metrics.failed(error.code)
             self._metrics.answered("refused", time.perf_counter() - started)
             return refusal(error)
-        self._metrics.answered("errors" if result.errors else "ok", time.perf_counter() - started)
-        return _answer(result, GRAPHQL_JSON if GRAPHQL_JSON in accepted else JSON)
+        errors = public_errors(result.errors or (), context.problems, self._metrics)
+        self._metrics.answered("errors" if errors else "ok", time.perf_counter() - started)
+        return _answer(result, errors, GRAPHQL_JSON if GRAPHQL_JSON in accepted else JSON)
 
     async def _call(self, request: Request) -> Call:
         if request.method == "POST":
@@ -189,10 +191,8 @@ def _read(given: object) -> Call:
     return Call(query, variables, name or None)
 
 
-def _answer(result: ExecutionResult, media: str) -> Response:
-    body: dict[str, object] = {}
-    if result.errors:
-        body["errors"] = [error.formatted for error in result.errors]
+def _answer(result: ExecutionResult, errors: list[dict[str, object]], media: str) -> Response:
+    body: dict[str, object] = {"errors": errors} if errors else {}
     before_execution = isinstance(result, PreExecutionError)
     if not before_execution:
         body["data"] = result.data
@@ -205,7 +205,11 @@ def _json(body: object, status: int, media: str) -> Response:
         orjson.dumps(body),
         status_code=status,
         media_type=media,
-        headers={"Cache-Control": "no-store", "Vary": "Accept, Store, Content-Currency", "X-Content-Type-Options": "nosniff"},
+        headers={
+            "Cache-Control": "no-store",
+            "Vary": "Accept, Store, Content-Currency",
+            "X-Content-Type-Options": "nosniff",
+        },
     )
 
 

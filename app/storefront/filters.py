@@ -34,7 +34,9 @@ class ProductSort:
 class ProductFilter:
     attribute: str = described("The attribute's code.")
     in_: list[str] | None = described(
-        "Any of these exact values; for an attribute with bounds, one facet value such as 10_20.", name="in", default=None
+        "Any of these exact values; for an attribute with bounds, one facet value such as 10_20.",
+        name="in",
+        default=None,
     )
     from_: str | None = described("At least this: a number, or a date as 2026-11-23.", name="from", default=None)
     to: str | None = described("At most this: a number, or a date as 2026-11-23.", default=None)
@@ -47,7 +49,7 @@ def build_sort(sort: ProductSort | None, capabilities: Capabilities) -> dict[str
         return None
     if sort.by not in capabilities.sorts:
         raise UnknownAttribute("sort.by", sort.by, capabilities.sorts)
-    return {sort.by: sort.direction.value}
+    return {sort.by: sort.direction.name}
 
 
 def build_filter(

@@ -287,21 +287,21 @@ class Product:
         )
 
     @strawberry.field(description="Products that go with this one.")
-    async def related(self, info: Info) -> list[ProductType]:
+    async def related(self, info: Info) -> list[ProductType] | None:
         return await self._linked(info, "related_products")
 
     @strawberry.field(description="Products to prefer to this one.")
-    async def upsell(self, info: Info) -> list[ProductType]:
+    async def upsell(self, info: Info) -> list[ProductType] | None:
         return await self._linked(info, "upsell_products")
 
     @strawberry.field(description="Products to add to this one.")
-    async def cross_sell(self, info: Info) -> list[ProductType]:
+    async def cross_sell(self, info: Info) -> list[ProductType] | None:
         return await self._linked(info, "crosssell_products")
 
     @strawberry.field(
         description="The shop's own attributes of the product, those with these codes or all; empty ones are left out."
     )
-    async def attributes(self, info: Info, codes: list[str] | None = None) -> list[ProductAttribute]:
+    async def attributes(self, info: Info, codes: list[str] | None = None) -> list[ProductAttribute] | None:
         own = {
             key.removeprefix(ATTRIBUTE_ALIAS): value
             for key, value in self.node.items()

@@ -9,6 +9,7 @@ from graphql import (
     FragmentSpreadNode,
     GraphQLResolveInfo,
     SelectionSetNode,
+    VariableValues,
     get_argument_values,
     get_directive_values,
 )
@@ -42,7 +43,7 @@ class Selection(dict[str, "Selection"]):
 
 def selected(info: Info[Any, Any]) -> Selection:
     """What the query selects below the field that is being resolved."""
-    raw = cast(GraphQLResolveInfo, info._raw_info)
+    raw = cast("GraphQLResolveInfo", info._raw_info)
     top = Selection()
     for node in raw.field_nodes:
         if node.selection_set is not None:
@@ -57,16 +58,21 @@ def arguments(
 
     Raises `BadInput` where one query selects it twice with different ones: it is read once, with the parent.
     """
-    raw = cast(GraphQLResolveInfo, info._raw_info)
+    raw = cast("GraphQLResolveInfo", info._raw_info)
     nodes = selection.at(field).nodes
-    definition = cast(Any, raw.schema.get_type(of)).fields[field]
-    given = [get_argument_values(definition, node, raw.variable_values) for node in nodes]
+    definition = cast("Any", raw.schema.get_type(of)).fields[field]
+    given = [get_argument_values(definition, node, _variables(raw)) for node in nodes]
     if any(other != given[0] for other in given[1:]):
         raise BadInput(field, "can be selected only once with the same arguments; use a query of its own for more")
     return given[0] if given else default
 
 
-def _collect(selection: SelectionSetNode, raw: GraphQLResolveInfo, into: Selection) -> None:
+def _variables(raw: GraphQLResolveInfo[Any]) -> VariableValues:
+    # Where a value came from matters only for rewriting literals, which is not done here.
+    return VariableValues(sources={}, coerced=raw.variable_values)
+
+
+def _collect(selection: SelectionSetNode, raw: GraphQLResolveInfo[Any], into: Selection) -> None:
     for node in selection.selections:
         if not _included(node, raw):
             continue
@@ -81,12 +87,12 @@ def _collect(selection: SelectionSetNode, raw: GraphQLResolveInfo, into: Selecti
         elif isinstance(node, FragmentSpreadNode):
             _collect(raw.fragments[node.name.value].selection_set, raw, into)
         else:
-            _collect(cast(Any, node).selection_set, raw, into)
+            _collect(cast("Any", node).selection_set, raw, into)
 
 
-def _included(node: Any, raw: GraphQLResolveInfo) -> bool:
+def _included(node: Any, raw: GraphQLResolveInfo[Any]) -> bool:
     if not node.directives:
         return True
-    skip = get_directive_values(GraphQLSkipDirective, node, raw.variable_values)
-    include = get_directive_values(GraphQLIncludeDirective, node, raw.variable_values)
+    skip = get_directive_values(GraphQLSkipDirective, node, _variables(raw))
+    include = get_directive_values(GraphQLIncludeDirective, node, _variables(raw))
     return not (skip and skip["if"]) and not (include and not include["if"])

@@ -1,0 +1,280 @@
+"""The command line: `vitrine serve | demo | doctor | schema | sandbox`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+
+from app.settings import Settings
+from app.telemetry import configure_logs
+
+cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+schema_cli = typer.Typer(no_args_is_help=True, help="The public schema, and slices of Commerce's.")
+sandbox_cli = typer.Typer(no_args_is_help=True, help="Stand-ins for what cannot run here.")
+cli.add_typer(schema_cli, name="schema")
+cli.add_typer(sandbox_cli, name="sandbox")
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+PUBLIC_SCHEMA = Path(__file__).parents[1] / "schema" / "storefront.graphql"
+
+
+def main() -> None:
+    """The entry point of the `vitrine` command."""
+    cli()
+
+
+def load_settings() -> Settings:
+    """The settings from the environment; says what is wrong with them and exits with status 2 otherwise."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        for problem in error.errors():
+            name = ".".join(map(str, problem["loc"])).upper()
+            err.print(f"[red]setting[/] {name or 'together'}: {problem['msg'].removeprefix('Value error, ')}")
+        err.print("Settings come from the environment or from a file .env; .env.example lists them all.")
+        raise typer.Exit(2) from None
+
+
+@cli.command()
+def serve() -> None:
+    """Serve the API with the settings of the environment."""
+    run(load_settings())
+
+
+def run(settings: Settings) -> None:
+    """Runs the API in this process until it is told to stop."""
+    import uvicorn
+
+    from app.main import create_app
+
+    configure_logs(settings.log_level, settings.log_format)
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+    )
+
+
+@cli.command()
+def demo(
+    port: Annotated[int, typer.Option(help="port of the API")] = 8000,
+    commerce_port: Annotated[int, typer.Option(help="port of the stand-in Commerce")] = 8081,
+    version: Annotated[str, typer.Option(help="Commerce version that the stand-in plays")] = "2.4.8",
+) -> None:
+    """Serve the API beside a stand-in Commerce with a shop in it: no account and no server needed."""
+    for taken in (port, commerce_port):
+        if not _is_free(taken):
+            err.print(
+                f"[red]Port {taken} on 127.0.0.1 is in use.[/] Try: vitrine demo --port 8010 --commerce-port 8091"
+            )
+            raise typer.Exit(1)
+    commerce_url = f"http://127.0.0.1:{commerce_port}"
+    command = [sys.executable, "-m", "app.sandbox.commerce", "--host", "127.0.0.1", "--port", str(commerce_port)]
+    command += ["--version", version, "--public-url", commerce_url]
+    commerce = subprocess.Popen(command)  # noqa: S603 - our own program with our own arguments
+    # A terminal sends its interrupt to both; a plain SIGTERM must end the child too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        if not _answers(commerce, commerce_port):
+            err.print("[red]The stand-in Commerce did not start.[/]")
+            raise typer.Exit(1)
+        out.print(_welcome(port, commerce_url, version))
+        out.print(f"A category page, as a storefront asks for it:\n\n{_curl(port)}\n")
+        run(_demo_settings(port, commerce_url))
+    finally:
+        commerce.terminate()
+        commerce.wait(10)
+
+
+def _demo_settings(port: int, commerce_url: str) -> Settings:
+    given: dict[str, Any] = {
+        "port": port,
+        "commerce_url": commerce_url,
+        "commerce_stores": "default,de",
+        "graphiql": True,
+        "introspection": True,
+        "metrics": True,
+        "log_format": "console",
+        "log_level": "warning",
+    }
+    return Settings(_env_file=None, **given)
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _answers(process: subprocess.Popen[bytes], port: int, seconds: float = 30) -> bool:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and process.poll() is None:
+        with socket.socket() as probe:
+            probe.settimeout(0.2)
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return True
+        time.sleep(0.05)
+    return False
+
+
+CATEGORY_QUERY = (
+    "query CategoryPage($path: String!, $page: Int!) { store { name locale currency } category(urlPath: $path) "
+    '{ name breadcrumbs { name } products(page: $page, pageSize: 3, sort: {by: "price", direction: ASC}) '
+    "{ total pages items { __typename sku name url inStock price { final { amount currency } } } "
+    "facets { attribute options { label count } } } } }"
+)
+
+
+def _curl(port: int) -> str:
+    body = json.dumps({"query": CATEGORY_QUERY, "variables": {"path": "apparel/jackets", "page": 1}})
+    return f"curl -s http://127.0.0.1:{port}/graphql -H 'Content-Type: application/json' -d '{body}'"
+
+
+def _welcome(port: int, commerce_url: str, version: str) -> Panel:
+    return Panel(
+        f"[bold]GraphiQL[/]   http://127.0.0.1:{port}/graphql\n"
+        f"[bold]health[/]     http://127.0.0.1:{port}/healthz  /readyz  /metrics\n"
+        f"[bold]Commerce[/]   {commerce_url}/graphql, a stand-in that plays {version}\n\n"
+        "Add the header  Store: de  for euros and German. Stop with Ctrl-C.",
+        title="Vitrine",
+        border_style="blue",
+    )
+
+
+@cli.command()
+def doctor() -> None:
+    """Say what the configured Commerce can and cannot do; exit status 1 when the API could not serve."""
+    from app.doctor import Report, examine
+    from app.main import build_parts
+
+    settings = load_settings()
+    configure_logs("error", settings.log_format)
+
+    async def look() -> Report:
+        parts = build_parts(settings)
+        try:
+            return await examine(parts)
+        finally:
+            await parts.upstream.close()
+            await parts.state.close()
+
+    report = asyncio.run(look())
+    for name, fact in report.facts:
+        out.print(f"[bold]{name:<14}[/] {fact}")
+    if report.stores:
+        table = Table("store view", "website", "locale", "currency", "currencies", box=None)
+        for row in report.stores:
+            table.add_row(*row)
+        out.print(table)
+    for public, lacking in report.lost.items():
+        out.print(f"[yellow]not served[/]     {public}: this Commerce lacks {lacking}")
+    for warning in report.warnings:
+        out.print(f"[yellow]warning[/]        {warning}")
+    for problem in report.problems:
+        out.print(f"[red]problem[/]        {problem}")
+    out.print("[green]The API can serve this shop.[/]" if report.fit else "[red]The API cannot serve this shop.[/]")
+    raise typer.Exit(0 if report.fit else 1)
+
+
+@schema_cli.command("print")
+def schema_print(
+    write: Annotated[bool, typer.Option(help="write schema/storefront.graphql instead of printing")] = False,
+) -> None:
+    """Print the public schema."""
+    from app.storefront.schema import build_schema
+
+    text = build_schema().as_str() + "\n"
+    if write:
+        PUBLIC_SCHEMA.write_text(text)
+    else:
+        print(text, end="")
+
+
+@schema_cli.command("pull")
+def schema_pull(
+    source: Annotated[str, typer.Argument(help="a schema file (.graphql), or the base URL of a live Commerce")],
+    name: Annotated[str, typer.Option(help="such as adobe-commerce-2.4.8; a file's own name by default")] = "",
+    check: Annotated[bool, typer.Option(help="write nothing; exit status 1 if the slice would change")] = False,
+) -> None:
+    """Cut the slice of Commerce's schema that our operations touch into schema/commerce."""
+    from app.commerce.slices import FOLDER, cut, schema_of
+
+    if source.startswith(("http://", "https://")):
+        if not name:
+            err.print("[red]A live Commerce needs --name, such as open-source-2.4.8.[/]")
+            raise typer.Exit(2)
+        schema = asyncio.run(_live_schema(source))
+    else:
+        schema = schema_of(Path(source).read_text())
+        name = name or Path(source).stem
+    text = cut(schema, name)
+    target = FOLDER / f"{name}.graphql"
+    if check:
+        same = target.exists() and target.read_text() == text
+        out.print(f"{name}: {'as committed' if same else '[red]differs from the committed slice[/]'}")
+        raise typer.Exit(0 if same else 1)
+    target.write_text(text)
+    out.print(f"{name}: {len(text)} characters in schema/commerce/{target.name}")
+
+
+async def _live_schema(url: str) -> Any:
+    from app.commerce.capabilities import INTROSPECTION, from_introspection
+    from app.commerce.client import StoreContext
+    from app.main import build_parts
+
+    settings = Settings(_env_file=None, commerce_url=url)
+    parts = build_parts(settings)
+    try:
+        reply = await parts.graphql.execute(
+            "Introspection", INTROSPECTION, {}, StoreContext(), timeout=settings.commerce_schema_timeout
+        )
+    finally:
+        await parts.upstream.close()
+    return from_introspection(dict(reply.data)).schema
+
+
+@schema_cli.command("table")
+def schema_table(
+    write: Annotated[bool, typer.Option(help="write docs/commerce-versions.md instead of printing")] = False,
+) -> None:
+    """Print which public fields each Commerce version cannot serve, and why."""
+    from app.commerce.table import DOCUMENT, versions_table
+
+    text = versions_table()
+    if write:
+        DOCUMENT.write_text(text)
+    else:
+        print(text, end="")
+
+
+@sandbox_cli.command("commerce", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def sandbox_commerce(context: typer.Context) -> None:
+    """Run the stand-in Commerce; --help lists its options."""
+    os.execv(sys.executable, [sys.executable, "-m", "app.sandbox.commerce", *context.args])  # noqa: S606
+
+
+if __name__ == "__main__":
+    main()

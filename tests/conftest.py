@@ -1,0 +1,116 @@
+"""The whole application in a test's own process, with a stand-in Commerce behind it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+import pytest
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from app.main import Parts, create_app
+from app.sandbox.commerce import Commerce, create_commerce
+from app.settings import Settings
+
+COMMERCE = "http://commerce.test"
+
+
+def settings(**given: Any) -> Settings:
+    """Settings that read nothing of the machine."""
+    return Settings(
+        _env_file=None,
+        **{"commerce_url": COMMERCE, "commerce_stores": "default,de", "introspection": True, **given},
+    )
+
+
+@dataclass
+class Api:
+    """The running application as a caller sees it, and the Commerce behind it."""
+
+    app: FastAPI
+    client: httpx2.AsyncClient
+    commerce: Commerce
+
+    @property
+    def parts(self) -> Parts:
+        parts: Parts = self.app.state.parts
+        return parts
+
+    async def post(self, query: str, headers: dict[str, str] | None = None, **variables: Any) -> httpx2.Response:
+        body = {"query": query, "variables": variables}
+        return await self.client.post("/graphql", json=body, headers=headers)
+
+    async def ask(self, query: str, headers: dict[str, str] | None = None, **variables: Any) -> dict[str, Any]:
+        """The whole body of the answer."""
+        answer: dict[str, Any] = (await self.post(query, headers, **variables)).json()
+        return answer
+
+    async def data(self, query: str, headers: dict[str, str] | None = None, **variables: Any) -> dict[str, Any]:
+        """The data of an answer that has no errors."""
+        body = await self.ask(query, headers, **variables)
+        assert "errors" not in body, body["errors"]
+        data: dict[str, Any] = body["data"]
+        return data
+
+    async def codes(self, query: str, headers: dict[str, str] | None = None, **variables: Any) -> list[str]:
+        """The codes of an answer's errors."""
+        body = await self.ask(query, headers, **variables)
+        return [error["extensions"]["code"] for error in body.get("errors", [])]
+
+    def operations(self) -> list[str]:
+        """The names of the operations that Commerce was asked since `forget`."""
+        return [seen.operation or seen.path for seen in self.commerce.requests]
+
+    def forget(self) -> None:
+        """Forgets what Commerce was asked so far."""
+        self.commerce.requests.clear()
+
+
+@asynccontextmanager
+async def running(
+    commerce: Commerce, *, transport: httpx2.AsyncBaseTransport | None = None, **given: Any
+) -> AsyncIterator[Api]:
+    """The application in front of a Commerce; `transport` wraps the way between them."""
+    app = create_app(settings(**given), transport=transport or httpx2.ASGITransport(app=commerce))
+    async with app.router.lifespan_context(app):
+        web = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
+        async with httpx2.AsyncClient(transport=web, base_url="http://api.test") as client:
+            api = Api(app, client, commerce)
+            api.forget()
+            yield api
+
+
+@contextmanager
+def serving(app: Any) -> Iterator[str]:
+    """An ASGI app on a free loopback port, as a real server; gives its URL."""
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", lifespan="off", ws="none")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.005)
+    try:
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[Api]:
+    """The application in front of a Commerce 2.4.8."""
+    async with running(create_commerce("2.4.8", public_url=COMMERCE)) as started:
+        yield started
+
+
+@pytest.fixture(autouse=True)
+def _plain_logs() -> None:
+    structlog.reset_defaults()
