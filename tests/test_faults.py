@@ -45,17 +45,13 @@ async def test_a_fault_is_one_coded_error_and_the_other_fields_are_answered(kind
             assert leaked not in answer.text
 
 
-@pytest.mark.parametrize(
-    ("kind", "code"), [("truncated", "UPSTREAM_INVALID_RESPONSE"), ("drop", "UPSTREAM_UNAVAILABLE")]
-)
-async def test_a_cut_on_a_real_network_is_one_coded_error(kind: str, code: str) -> None:
+async def test_an_answer_that_a_real_network_cuts_is_one_coded_error() -> None:
     commerce = create_commerce("2.4.8", public_url=COMMERCE)
     with serving(commerce) as url:
-        network = httpx2.AsyncHTTPTransport()
-        async with running(commerce, transport=network, commerce_url=url) as api:
-            fault = commerce.faults.add(Fault(kind, times=None, match="Countries"))
-            fails(await api.ask(QUERY), code)
-            assert fault.fired >= 1
+        async with running(commerce, transport=httpx2.AsyncHTTPTransport(), commerce_url=url) as api:
+            fault = commerce.faults.add(Fault("truncated", times=None, match="Countries"))
+            fails(await api.ask(QUERY), "UPSTREAM_INVALID_RESPONSE")
+            assert fault.fired == 1
 
 
 @pytest.mark.parametrize(

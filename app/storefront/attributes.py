@@ -115,7 +115,8 @@ async def _older_metadata(context: Context, codes: Collection[str], flags: set[s
 
 async def _older_items(context: Context, codes: list[str], flags: set[str]) -> list[Node]:
     asked = [{"attribute_code": code, "entity_type": PRODUCT_ENTITY} for code in codes]
-    reply = await context.read("Attributes", flags, attributes=asked)
+    # A product field of a module that is no attribute fails by itself here, which hides nothing that there is.
+    reply = await context.read("Attributes", flags, {"attributes": asked}, quiet=True)
     return list((reply.root("customAttributeMetadata") or {}).get("items") or [])
 
 

@@ -240,7 +240,7 @@ class Listing:
 
     async def ask(self, fixed: Mapping[str, object], **search: str) -> ProductList:
         """The page, in a call of its own."""
-        reply = await self._context.read("Products", self.flags, **self.variables(fixed, **search))
+        reply = await self._context.read("Products", self.flags, self.variables(fixed, **search))
         return await self.of(reply, fixed, **search)
 
     async def of(self, reply: Reply, fixed: Mapping[str, object], **search: str) -> ProductList:
@@ -259,7 +259,7 @@ class Listing:
         """Commerce refuses a page past the end: the total and the facets are asked of the first page."""
         flags = self.flags & {"total", "facets", "sorts", "suggestions"}
         variables = {**self.variables(fixed, **search), "currentPage": 1, "pageSize": 1}
-        node = (await self._context.read("Products", flags, **variables)).root("products") or {}
+        node = (await self._context.read("Products", flags, variables)).root("products") or {}
         pages = math.ceil((node.get("total_count") or 0) / self._page_size)
         if self._page <= pages:
             raise error
@@ -277,10 +277,9 @@ async def find_category(info: Info, url_path: str) -> Category | None:
         reply = await context.read(
             "CategoryPage",
             flags | listing.flags,
-            path=url_path,
-            **listing.variables({"category_url_path": {"eq": url_path}}),
+            {"path": url_path, **listing.variables({"category_url_path": {"eq": url_path}})},
         )
-    found = reply or await context.read("Category", flags, path=url_path)
+    found = reply or await context.read("Category", flags, {"path": url_path})
     items = (found.root("categories") or {}).get("items") or ()
     node = next((item for item in items if item), None)
     return Category.of(node, reply, context.links) if node else None
@@ -362,10 +361,12 @@ class CatalogQuery:
         reply = await info.context.read(
             "Products",
             {"items", *product_flags(selection)},
-            filter={name: {"eq": value} for name, value in given.items()},
-            pageSize=1,
-            currentPage=1,
-            **reviews_variables(info, selection),
+            {
+                "filter": {name: {"eq": value} for name, value in given.items()},
+                "pageSize": 1,
+                "currentPage": 1,
+                **reviews_variables(info, selection),
+            },
         )
         items = (reply.root("products") or {}).get("items") or ()
         return next((Product.of(item, info.context.links) for item in items if item), None)

@@ -112,7 +112,7 @@ class Route:
 
 async def find_page(context: Context, identifier: str) -> Page | None:
     """The CMS page of that identifier, or None."""
-    reply = await context.read("Page", identifier=identifier)
+    reply = await context.read("Page", (), {"identifier": identifier})
     node = reply.root("cmsPage")
     return Page.of(node, context.links) if node else None
 
@@ -130,7 +130,7 @@ class ContentQuery:
     )
     async def blocks(self, info: Info, identifiers: list[str]) -> list[Block | None] | None:
         check_count("identifiers", identifiers, MAX_BLOCKS)
-        reply = await info.context.read("Blocks", identifiers=list(dict.fromkeys(identifiers)))
+        reply = await info.context.read("Blocks", (), {"identifiers": list(dict.fromkeys(identifiers))})
         found = {
             node["identifier"]: Block.of(node, info.context.links)
             for node in (reply.root("cmsBlocks") or {}).get("items") or ()
@@ -141,7 +141,7 @@ class ContentQuery:
     @strawberry.field(description="What a URL of the storefront leads to, or null. Takes a path or a whole URL.")
     async def route(self, info: Info, url: str) -> Route | None:
         links = info.context.links
-        reply = await info.context.read("Route", url=route_path(url, links.storefront))
+        reply = await info.context.read("Route", (), {"url": route_path(url, links.storefront)})
         node = reply.root("route")
         known = node and (node.get("redirect_code") or node.get("type") in {kind.value for kind in RouteKind})
         return Route.of(node, links) if node and known else None

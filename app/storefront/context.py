@@ -57,21 +57,30 @@ class Context:
         """Whether Commerce takes the operation with these optional parts in one document."""
         return self._reads.fits(name, flags)
 
-    async def read(self, name: str, flags: Iterable[str] = (), **variables: object) -> Reply:
+    async def read(
+        self,
+        name: str,
+        flags: Iterable[str] = (),
+        variables: Mapping[str, object] | None = None,
+        *,
+        quiet: bool = False,
+    ) -> Reply:
         """The reply to an operation with these optional parts; the same read is done once in a request.
 
-        Problems beside data that came all the same are kept for the request's answer. Raises an `UpstreamError`.
+        Problems beside data that came all the same are kept for the request's answer, unless `quiet` says that they
+        are expected. Raises an `UpstreamError`.
         """
         wanted = frozenset(flags)
-        key = (name, wanted, repr(sorted(variables.items())))
+        key = (name, wanted, repr(sorted((variables or {}).items())))
         if key not in self._memory:
-            self._memory[key] = asyncio.create_task(self._read(name, wanted, variables))
+            self._memory[key] = asyncio.create_task(self._read(name, wanted, variables or {}, quiet))
         # A resolver that is cancelled must not take the read away from others that wait for it.
         return await asyncio.shield(self._memory[key])
 
-    async def _read(self, name: str, flags: frozenset[str], variables: Mapping[str, object]) -> Reply:
+    async def _read(self, name: str, flags: frozenset[str], variables: Mapping[str, object], quiet: bool) -> Reply:
         reply = await self._reads.read(name, flags, variables, self.store)
-        self.problems.extend(reply.partial)
+        if not quiet:
+            self.problems.extend(reply.partial)
         return reply
 
     async def products(
@@ -95,15 +104,11 @@ class Context:
         reply = await self.read(
             "Products",
             flags | {"items"},
-            filter={"sku": {"in": skus}},
-            pageSize=len(skus),
-            currentPage=1,
-            **dict(variables),
+            {"filter": {"sku": {"in": skus}}, "pageSize": len(skus), "currentPage": 1, **dict(variables)},
         )
         found = (reply.root("products") or {}).get("items") or []
-        exact = {node["sku"]: node for node in found if node}
-        folded = {sku.casefold(): node for sku, node in exact.items()}
-        return [exact.get(sku) or folded.get(sku.casefold()) for sku in skus]
+        by_sku = {node["sku"]: node for node in found if node}
+        return [by_sku.get(sku) for sku in skus]
 
     async def close(self) -> None:
         """Ends what nobody waits for any more."""

@@ -43,7 +43,7 @@ class Selection(dict[str, "Selection"]):
 
 def selected(info: Info[Any, Any]) -> Selection:
     """What the query selects below the field that is being resolved."""
-    raw = cast("GraphQLResolveInfo", info._raw_info)
+    raw = info._raw_info
     top = Selection()
     for node in raw.field_nodes:
         if node.selection_set is not None:
@@ -58,7 +58,7 @@ def arguments(
 
     Raises `BadInput` where one query selects it twice with different ones: it is read once, with the parent.
     """
-    raw = cast("GraphQLResolveInfo", info._raw_info)
+    raw = info._raw_info
     nodes = selection.at(field).nodes
     definition = cast("Any", raw.schema.get_type(of)).fields[field]
     given = [get_argument_values(definition, node, _variables(raw)) for node in nodes]
@@ -68,8 +68,8 @@ def arguments(
 
 
 def _variables(raw: GraphQLResolveInfo[Any]) -> VariableValues:
-    # Where a value came from matters only for rewriting literals, which is not done here.
-    return VariableValues(sources={}, coerced=raw.variable_values)
+    # Strawberry hands on the plain values; where each came from matters only for rewriting literals.
+    return VariableValues(sources={}, coerced=cast("dict[str, Any]", raw.variable_values))
 
 
 def _collect(selection: SelectionSetNode, raw: GraphQLResolveInfo[Any], into: Selection) -> None:
