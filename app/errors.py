@@ -9,13 +9,13 @@
     │   ├── UnknownCurrency               UNKNOWN_CURRENCY
     │   ├── BadRequest                    BAD_REQUEST
     │   └── TooExpensive                  QUERY_TOO_EXPENSIVE
-    ├── Unsupported                       UPSTREAM_UNSUPPORTED
     └── UpstreamError                     Commerce's doing: its text stays in our logs
         ├── UpstreamTimeout               UPSTREAM_TIMEOUT
         ├── UpstreamUnavailable           UPSTREAM_UNAVAILABLE
         ├── UpstreamInvalid               UPSTREAM_INVALID_RESPONSE
         ├── UpstreamRefused               UPSTREAM_REFUSED
-        └── UpstreamFailed                UPSTREAM_ERROR
+        ├── UpstreamFailed                UPSTREAM_ERROR
+        └── Unsupported                   UPSTREAM_UNSUPPORTED
 
 `code` is what a frontend reads in `extensions.code`, `status` the HTTP status when the error is the whole answer, and
 `public` the only text of it that leaves the process. `detail` is for the log.
@@ -111,18 +111,6 @@ class TooExpensive(Rejected):
     code = "QUERY_TOO_EXPENSIVE"
 
 
-class Unsupported(VitrineError):
-    """The connected Commerce cannot answer this operation."""
-
-    code = "UPSTREAM_UNSUPPORTED"
-    status = 501
-    public = "The connected Commerce does not offer this."
-
-    def __init__(self, operation: str, reason: str) -> None:
-        super().__init__(f"{operation}: {reason}")
-        self.operation = operation
-
-
 class UpstreamError(VitrineError):
     """Commerce did not answer as it should."""
 
@@ -167,3 +155,15 @@ class UpstreamFailed(UpstreamError):
     def __init__(self, detail: str, category: str = "") -> None:
         super().__init__(detail)
         self.category = category
+
+
+class Unsupported(UpstreamError):
+    """The connected Commerce cannot answer this operation."""
+
+    code = "UPSTREAM_UNSUPPORTED"
+    status = 501
+    public = "The connected Commerce does not offer this."
+
+    def __init__(self, operation: str, reason: str) -> None:
+        super().__init__(f"{operation}: {reason}")
+        self.operation = operation

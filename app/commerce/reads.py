@@ -34,7 +34,7 @@ class Reads:
         self, name: str, flags: Collection[str], variables: Mapping[str, object], context: StoreContext
     ) -> Reply:
         """The reply to an operation with these optional parts. Variables that the document does not declare (another
-        variant does) are left out. Raises an `UpstreamError` or `Unsupported`."""
+        variant does) are left out. Raises an `UpstreamError`."""
         documents = self.capabilities.operations.documents(name, flags, self._limit)
         replies = await asyncio.gather(*(self._ask(each, variables, context) for each in documents))
         first = replies[0]

@@ -1,0 +1,153 @@
+"""What a process knows of the shop: learnt at start, kept fresh, remembered for a start without Commerce."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from app.sandbox.commerce import create_commerce
+from app.state import State
+from tests.conftest import COMMERCE, running
+from tests.test_faults import Network
+
+
+@pytest.fixture(scope="module")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Redis of its own on a socket, with nothing in it."""
+    folder = tmp_path_factory.mktemp("redis")
+    socket = folder / "redis.sock"
+    server = subprocess.Popen(
+        ["redis-server", "--port", "0", "--unixsocket", str(socket), "--dir", str(folder), "--save", ""],
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        while not socket.exists():
+            assert server.poll() is None
+            time.sleep(0.01)
+        yield f"unix://{socket}"
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+async def test_a_value_outlives_the_process_that_saved_it(redis_url: str) -> None:
+    one, other = State(redis_url), State(redis_url)
+    assert await other.load("k") is None
+    await one.save("k", b"value" * 1000)
+    assert await other.load("k") == b"value" * 1000
+    await one.close()
+    await other.close()
+
+
+async def test_a_redis_that_is_away_costs_nothing_but_the_memory(tmp_path: Path) -> None:
+    away = State(f"unix://{tmp_path / 'nobody.sock'}")
+    await away.save("k", b"value")
+    assert await away.load("k") is None
+    await away.close()
+    nowhere = State("")
+    await nowhere.save("k", b"value")
+    assert await nowhere.load("k") is None
+    await nowhere.close()
+
+
+async def test_a_process_started_without_commerce_knows_the_shop_from_the_one_before(redis_url: str) -> None:
+    commerce = create_commerce("2.4.9", public_url=COMMERCE)
+    network = Network(commerce)
+    async with running(commerce, transport=network, redis_state_url=redis_url) as api:
+        known = await api.data("{ stores { code currencies } }")
+    network.up = False
+    async with running(commerce, transport=network, redis_state_url=redis_url) as api:
+        assert (await api.client.get("/readyz")).json()["commerce"] == "known"
+        assert await api.data("{ stores { code currencies } }") == known
+        assert api.parts.shop.capabilities.live
+        assert api.parts.shop.capabilities.version == "2.4.9"
+        assert await api.codes("{ store { code } }", {"Store": "nope"}) == ["UNKNOWN_STORE"]
+        assert await api.codes("{ countries { code } }") == ["UPSTREAM_UNAVAILABLE"]
+    async with running(commerce, transport=network, redis_state_url="") as api:
+        assert (await api.client.get("/readyz")).json()["commerce"] == "unknown"
+
+
+@pytest.mark.parametrize("kept", [b"", b"no json", b"[]", b"{}", b'{"schema": {}, "views": [{}], "default": ""}'])
+async def test_a_memory_that_cannot_be_read_is_as_none(redis_url: str, kept: bytes) -> None:
+    state = State(redis_url)
+    await state.save(f"shop:{COMMERCE}", kept)
+    async with running(create_commerce("2.4.8", public_url=COMMERCE), redis_state_url=redis_url) as api:
+        assert await api.data("{ store { code } }") == {"store": {"code": "default"}}
+    await state.close()
+
+
+async def test_an_upgrade_of_commerce_is_noticed_without_a_restart() -> None:
+    old, new = create_commerce("2.4.4", public_url=COMMERCE), create_commerce("2.4.9", public_url=COMMERCE)
+    switch = Switch(old)
+    async with running(old, transport=switch) as api:
+        query = '{ category(urlPath: "camp") { products { total } } attributes { code label } }'
+        await api.data(query)
+        assert sorted(api.operations()) == ["Attributes", "Category", "Products"]
+        switch.to(new)
+        await api.parts.shop.refresh()
+        new.requests.clear()
+        data = await api.data(query)
+        assert sorted(seen.operation or "" for seen in new.requests) == ["Attributes", "CategoryPage"]
+        assert {each["label"] for each in data["attributes"] if each["code"] == "color"} == {"Color"}
+
+
+async def test_a_new_store_view_and_a_new_currency_are_noticed_without_a_restart() -> None:
+    commerce = create_commerce("2.4.8", public_url=COMMERCE)
+    async with running(commerce) as api:
+        assert await api.codes("{ store { code } }", {"Content-Currency": "CHF"}) == ["UNKNOWN_CURRENCY"]
+        website = commerce.shop.websites[0]
+        website.currencies = (*website.currencies, "CHF")
+        commerce.shop.rates["CHF"] = 0.9
+        await api.parts.shop.refresh()
+        data = await api.data("{ store { currencies } }", {"Content-Currency": "CHF"})
+        assert data["store"]["currencies"] == ["USD", "EUR", "GBP", "CHF"]
+
+
+async def test_a_refresh_that_fails_leaves_what_was_known() -> None:
+    commerce = create_commerce("2.4.8", public_url=COMMERCE)
+    network = Network(commerce)
+    async with running(commerce, transport=network) as api:
+        network.up = False
+        with pytest.raises(Exception, match="ConnectError"):
+            await api.parts.shop.refresh()
+        assert await api.data("{ store { code } }") == {"store": {"code": "default"}}
+
+
+async def test_where_introspection_is_off_the_pinned_slice_serves_with_the_attributes_of_the_settings() -> None:
+    commerce = create_commerce("2.4.4", public_url=COMMERCE, introspection=False)
+    async with running(commerce, catalog_filters="color", catalog_attributes="color") as api:
+        assert not api.parts.shop.capabilities.live
+        query = """query Q($code: String!) {
+          category(urlPath: "camp") { products(filter: [{attribute: $code, in: ["49"]}]) {
+            items { attributes { code options { label } } } } }
+        }"""
+        data = await api.data(query, code="color")
+        assert data["category"]["products"]["items"][0]["attributes"] == [
+            {"code": "color", "options": [{"label": "Black"}]}
+        ]
+        assert await api.codes(query, code="material") == ["UNKNOWN_ATTRIBUTE"]
+
+
+async def test_where_introspection_is_off_a_version_of_the_settings_chooses_the_documents() -> None:
+    commerce = create_commerce("2.4.9", public_url=COMMERCE, introspection=False)
+    async with running(commerce, commerce_version="2.4.9") as api:
+        await api.data('{ category(urlPath: "camp") { products { total } } }')
+        assert api.operations() == ["CategoryPage"]
+
+
+class Switch(httpx2.AsyncBaseTransport):
+    """A way to one Commerce that can lead to another."""
+
+    def __init__(self, commerce: object) -> None:
+        self.to(commerce)
+
+    def to(self, commerce: object) -> None:
+        self._inner = httpx2.ASGITransport(app=commerce)  # type: ignore[arg-type]
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        return await self._inner.handle_async_request(request)
