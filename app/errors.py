@@ -1,7 +1,6 @@
 """Every error that Vitrine raises on purpose, as one tree.
 
     VitrineError
-    ├── Misconfigured                     the process cannot start like this
     ├── Rejected                          the caller's own doing: the message is written for him
     │   ├── BadInput                      BAD_USER_INPUT
     │   ├── UnknownAttribute              UNKNOWN_ATTRIBUTE
@@ -40,12 +39,6 @@ class VitrineError(Exception):
     def extensions(self) -> dict[str, object]:
         """What a GraphQL error of this kind carries in `extensions`."""
         return {"code": self.code}
-
-
-class Misconfigured(VitrineError):
-    """The settings cannot be used. The detail says which one and why."""
-
-    code = "MISCONFIGURED"
 
 
 class Rejected(VitrineError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 import httpx2
@@ -13,9 +13,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from app.commerce.capabilities import Capabilities
 from app.commerce.client import GraphQL, StoreContext
-from app.commerce.reads import Reads
 from app.commerce.rest import AdminUser, Credentials, Integration, Rest
 from app.commerce.shop import Shop, StoreView
 from app.errors import UpstreamError, VitrineError
@@ -56,16 +54,6 @@ class Parts:
     rest: Rest
     shop: Shop
     settings: Settings
-    _reads: tuple[Capabilities, Reads] | None = field(default=None, init=False)
-
-    @property
-    def reads(self) -> Reads:
-        """Reads by the newest picture of the shop."""
-        capabilities = self.shop.capabilities
-        if self._reads is None or self._reads[0] is not capabilities:
-            limit = self.settings.commerce_max_complexity
-            self._reads = capabilities, Reads(self.graphql, capabilities, limit=limit)
-        return self._reads[1]
 
     def links_of(self, view: StoreView) -> Links:
         """How URLs of a store view leave."""
@@ -75,7 +63,7 @@ class Parts:
         """A request's context. Raises `UnknownStore`, `UnknownCurrency` or an `UpstreamError`."""
         view = await self.shop.view(asked)
         return Context(
-            self.reads,
+            self.shop.reads,
             asked,
             view,
             views=tuple(self.shop.views.values()),
@@ -111,6 +99,7 @@ def build_parts(settings: Settings, *, transport: httpx2.AsyncBaseTransport | No
         attributes=settings.catalog_attributes,
         filters=settings.catalog_filters,
         schema_timeout=settings.commerce_schema_timeout,
+        complexity=settings.commerce_max_complexity,
         state=state,
         state_key=f"shop:{settings.commerce_base}",
     )

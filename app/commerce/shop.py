@@ -11,12 +11,17 @@ import orjson
 
 from app.commerce.capabilities import INTROSPECTION, Capabilities, from_introspection, from_slice
 from app.commerce.client import GraphQL, StoreContext
+from app.commerce.operations import MAX_FIELDS
+from app.commerce.reads import Reads
 from app.commerce.rest import Rest
 from app.errors import UnknownCurrency, UnknownStore, UpstreamError, UpstreamInvalid, UpstreamUnavailable
 from app.state import State
 from app.telemetry import log
 
 RETRY_AFTER = 5.0  # seconds between tries of a request's own to learn the store views, while Commerce is away
+
+
+FEW = 4  # store views read at once: a start must not be a storm
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,8 @@ class Shop:
 
     `stores` are codes that are known to exist (one per website): Commerce lists the store views of one website at a
     time, and only REST lists them all. `state` keeps the picture under `state_key`, so that a process can start while
-    Commerce is away. `version`, `attributes` and `filters` are for shops whose introspection is off.
+    Commerce is away. `version`, `attributes` and `filters` are for shops whose introspection is off; `complexity` is
+    the largest document that Commerce takes.
     """
 
     def __init__(
@@ -61,6 +67,7 @@ class Shop:
         attributes: tuple[str, ...] = (),
         filters: tuple[str, ...] = (),
         schema_timeout: float = 30,
+        complexity: int = MAX_FIELDS,
         state: State | None = None,
         state_key: str = "shop",
     ) -> None:
@@ -78,8 +85,18 @@ class Shop:
         self._views: dict[str, StoreView] = {}
         self._default = ""
         self._learning = asyncio.Lock()
+        self._few = asyncio.Semaphore(FEW)
         self._tried = -RETRY_AFTER
-        self.capabilities = from_slice(version, attributes=attributes, filters=filters)
+        self._complexity = complexity
+        self.reads = self._reads_by(from_slice(version, attributes=attributes, filters=filters))
+
+    def _reads_by(self, capabilities: Capabilities) -> Reads:
+        return Reads(self._graphql, capabilities, limit=self._complexity)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What Commerce offers, by the newest picture."""
+        return self.reads.capabilities
 
     @property
     def views(self) -> Mapping[str, StoreView]:
@@ -143,6 +160,8 @@ class Shop:
                 await self.refresh()
             except UpstreamError as error:
                 log.warning("commerce.refresh_failed", code=error.code, detail=error.detail)
+            except Exception:  # noqa: BLE001 - a fault of ours must not end the keeping for ever
+                log.error("commerce.refresh_crashed", exc_info=True)
 
     async def view(self, context: StoreContext) -> StoreView:
         """The store view of a request. Raises `UnknownStore`, `UnknownCurrency`, or `UpstreamUnavailable` as long as
@@ -180,7 +199,7 @@ class Shop:
         if seen == self._seen:
             return
         # Half a second of work for a large schema: not on the event loop.
-        self.capabilities = await asyncio.to_thread(self._understand, dict(data))
+        self.reads = self._reads_by(await asyncio.to_thread(self._understand, dict(data)))
         self._seen, self._schema_data = seen, data
         log.info(
             "commerce.schema_read",
@@ -197,14 +216,13 @@ class Shop:
             raise UpstreamInvalid(f"the schema cannot be read: {type(error).__name__}: {error}") from error
 
     async def _read_views(self) -> None:
-        document = self.capabilities.operations.document("Stores")
         configs: dict[str, Mapping[str, Any]] = {}
         asked: list[str | None] = [None, *await self._codes()]
         for code in asked:
             if code is not None and code in configs:
                 continue
-            reply = await self._graphql.execute("Stores", document.text, {}, StoreContext(code))
-            for config in reply.root("availableStores") or []:
+            reply = await self.reads.read("Stores", (), {}, StoreContext(code))
+            for config in reply.root("availableStores") or ():
                 configs.setdefault(str(config["store_code"]), config)
         views = dict(zip(configs, await asyncio.gather(*map(self._read_view, configs)), strict=True))
         default = await self._read_view(None)
@@ -227,8 +245,8 @@ class Shop:
         return (*self._named, *found)
 
     async def _read_view(self, code: str | None) -> StoreView:
-        document = self.capabilities.operations.document("Store")
-        reply = await self._graphql.execute("Store", document.text, {}, StoreContext(code))
+        async with self._few:
+            reply = await self.reads.read("Store", (), {}, StoreContext(code))
         config, currency = reply.root("storeConfig"), reply.root("currency")
         if not config or not currency:
             raise UpstreamInvalid("Store: there is no storeConfig or no currency")

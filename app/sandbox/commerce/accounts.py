@@ -1,0 +1,81 @@
+"""Customers and their tokens, and the carts that nobody has yet, as in gql-220 to gql-228 and cust-010 to cust-098."""
+
+# ruff: noqa: ARG001 - resolvers take what GraphQL gives them, by the names of Commerce's arguments
+
+from __future__ import annotations
+
+from typing import Any
+
+from .call import Call, Info, call
+from .errors import AUTHENTICATION, AUTHORIZATION, NO_SUCH_ENTITY, CommerceError
+from .model import Customer, uid
+
+SIGN_IN_FAILED = (
+    "The account sign-in was incorrect or your account is disabled temporarily. Please wait and try again later."
+)
+NOT_AUTHORIZED = "The current customer isn't authorized."
+
+
+def _known(context: Call) -> Customer:
+    if context.customer is None:
+        raise CommerceError(NOT_AUTHORIZED, AUTHORIZATION)
+    return context.customer
+
+
+def customer(_root: Any, info: Info) -> dict[str, Any]:
+    known = _known(call(info))
+    return {
+        "id": known.id,
+        "email": known.email,
+        "firstname": known.firstname,
+        "lastname": known.lastname,
+        "group_id": known.group,
+        "group": {"uid": uid(known.group)},
+    }
+
+
+def generate_token(_root: Any, info: Info, email: str, password: str) -> dict[str, str]:
+    context = call(info)
+    for name, value in (("email", email), ("password", password)):
+        if not value:
+            raise CommerceError(f'Specify the "{name}" value.')
+    website = context.viewer.website
+    found = next((c for c in context.shop.customers if c.email == email and c.website == website), None)
+    if found is None or found.password != password:
+        raise CommerceError(SIGN_IN_FAILED, AUTHENTICATION)
+    token = context.shop.token("customer")
+    context.tokens[token] = found.id
+    return {"token": token}
+
+
+def revoke_token(_root: Any, info: Info) -> dict[str, bool]:
+    """Kills every token of the customer, not only the one used (cust-096)."""
+    context = call(info)
+    known = _known(context)
+    for token in [token for token, owner in context.tokens.items() if owner == known.id]:
+        del context.tokens[token]
+    return {"result": True}
+
+
+def cart(_root: Any, info: Info, cart_id: str) -> None:
+    if not cart_id:
+        raise CommerceError('Required parameter "cart_id" is missing')
+    raise CommerceError(f'Could not find a cart with ID "{cart_id}"', NO_SUCH_ENTITY)
+
+
+def customer_cart(_root: Any, info: Info) -> None:
+    context = call(info)
+    if context.customer is None:
+        raise CommerceError("The request is allowed for logged in customer", AUTHORIZATION)
+    raise CommerceError("Could not find a cart", NO_SUCH_ENTITY)
+
+
+FIELDS = {
+    "Query": {
+        "customer": customer,
+        "cart": cart,
+        "customerCart": customer_cart,
+        "customerGroup": lambda _root, info: {"uid": uid(call(info).group)},
+    },
+    "Mutation": {"generateCustomerToken": generate_token, "revokeCustomerToken": revoke_token},
+}

@@ -1,0 +1,77 @@
+"""What a request is about: who asks, for which store view, in which currency."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from graphql import GraphQLResolveInfo
+
+from .index import Index
+from .model import Customer, Localized, Store, say
+from .search import Viewer
+from .shop import Shop
+
+# Third-party generics are spelled out once; what the context is, `call` makes sure of.
+Info: TypeAlias = GraphQLResolveInfo[Any]
+
+
+@dataclass(slots=True)
+class Call:
+    """The context of one GraphQL request. `tags` collects what its reply depends on."""
+
+    shop: Shop
+    index: Index
+    store: Store
+    currency: str
+    customer: Customer | None
+    tokens: dict[str, int]
+    version: tuple[int, ...]
+    public_url: str
+    tags: dict[str, None] = field(default_factory=dict)
+    memo: dict[Any, Any] = field(default_factory=dict)
+
+    @property
+    def group(self) -> int:
+        """The customer group that prices are for: 0 is NOT LOGGED IN."""
+        return self.customer.group if self.customer else 0
+
+    @property
+    def rate(self) -> float:
+        return self.shop.rates[self.currency]
+
+    @property
+    def viewer(self) -> Viewer:
+        if "viewer" not in self.memo:
+            website = self.shop.website_of(self.store).id
+            self.memo["viewer"] = Viewer(self.store, website, self.group, self.rate)
+        viewer: Viewer = self.memo["viewer"]
+        return viewer
+
+    @property
+    def cache_id(self) -> str:
+        """`X-Magento-Cache-Id`: another for every store view, currency and customer group (cache-000 to cache-004)."""
+        parts = f"stand-in|{self.store.code}|{self.currency}|{self.group}|{self.customer is not None}"
+        return hashlib.sha256(parts.encode()).hexdigest()
+
+    def say(self, text: Localized) -> str:
+        return say(text, self.store.code)
+
+    def html(self, text: Localized) -> str:
+        """Content with its links and pictures pointing to this shop, as Commerce's filters leave it (gql-113)."""
+        content = self.say(text)
+        return content.replace("{base_url}", f"{self.public_url}/").replace("{media}", f"{self.public_url}/media/")
+
+    def media(self, path: str) -> str:
+        return f"{self.public_url}/media/{path}"
+
+    def tag(self, *tags: str) -> None:
+        self.tags.update(dict.fromkeys(tags))
+
+
+def call(info: Info) -> Call:
+    """The request that a resolver works for."""
+    context = info.context
+    assert isinstance(context, Call)
+    return context

@@ -1,0 +1,194 @@
+"""Executing GraphQL the way Magento does: which mistake gets which status, and how an error looks."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    GraphQLError,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    NoSchemaIntrospectionCustomRule,
+    OperationDefinitionNode,
+    OperationType,
+    execute_sync,
+    parse,
+    specified_rules,
+    validate,
+)
+from graphql.execution.values import get_variable_values
+
+from .call import Call
+from .errors import INPUT, INTERNAL, PLAIN, CommerceError
+from .limits import MAX_COMPLEXITY, MAX_DEPTH, measure
+
+DOCUMENTS = 512
+# What Magento's page cache takes; a query with any other root field is not cached (cache-005 to cache-018).
+CACHEABLE = {"products", "category", "categoryList", "categories", "cmsPage", "cmsBlocks", "urlResolver"}
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A document that was read once: parsed and validated, or what is wrong with it."""
+
+    document: DocumentNode | None
+    operation: OperationDefinitionNode | None = None
+    errors: list[dict[str, Any]] = field(default_factory=list)
+    status: int = 200
+
+    @property
+    def roots(self) -> set[str]:
+        """The names of the root fields; a fragment at the root makes the set say nothing cacheable."""
+        selections = self.operation.selection_set.selections if self.operation else ()
+        return {node.name.value if isinstance(node, FieldNode) else "..." for node in selections}
+
+
+@dataclass(slots=True)
+class Answer:
+    """A GraphQL reply: status and body, whether the page cache may keep it, and what went wrong inside."""
+
+    status: int
+    body: dict[str, Any]
+    cacheable: bool = False
+    failures: list[Exception] = field(default_factory=list)
+
+
+def failure(message: str, category: str, status: int = 200) -> Answer:
+    """A reply that carries one error and no data."""
+    return Answer(status, {"errors": [{"message": message, "extensions": {"category": category}}]})
+
+
+class Engine:
+    """Executes documents on one schema."""
+
+    def __init__(self, schema: GraphQLSchema, introspection: bool) -> None:
+        self.schema = schema
+        self._rules = [*specified_rules, *([] if introspection else [NoSchemaIntrospectionCustomRule])]
+        self._documents: OrderedDict[str, Prepared] = OrderedDict()
+
+    def execute(self, query: str, variables: dict[str, Any], call: Call, get: bool) -> Answer:
+        """The reply to a query. `get` says that it came by GET, which may not change anything."""
+        prepared = self._prepare(query)
+        if prepared.document is None:
+            return Answer(prepared.status, {"errors": prepared.errors})
+        operation = prepared.operation
+        if get and operation is not None and operation.operation is OperationType.MUTATION:
+            return failure("Mutation requests allowed only for POST requests", INPUT, 500)
+        depth, complexity = measure(prepared.document, variables)
+        if complexity > MAX_COMPLEXITY:
+            return failure(f"Max query complexity should be {MAX_COMPLEXITY} but got {complexity}.", INPUT, 500)
+        errors = list(prepared.errors)
+        if depth > MAX_DEPTH:
+            message = f"Max query depth should be {MAX_DEPTH} but got {depth}."
+            errors.append({"message": message, "extensions": {"category": PLAIN}})
+        if errors:
+            return Answer(200, {"errors": errors})
+        if operation is None:
+            return failure("Must provide operation name if query contains multiple operations.", PLAIN)
+        wrong = get_variable_values(self.schema, operation.variable_definitions or (), variables, max_errors=1)
+        if isinstance(wrong, list):
+            return failure(_wording(wrong[0].message), PLAIN)
+        return self._run(prepared, variables, call)
+
+    def _run(self, prepared: Prepared, variables: dict[str, Any], call: Call) -> Answer:
+        assert prepared.document is not None
+        assert prepared.operation is not None
+        result = execute_sync(self.schema, prepared.document, None, call, variables)
+        errors = [_formatted(error) for error in result.errors or ()]
+        failures = [
+            error.original_error
+            for error in result.errors or ()
+            if error.original_error is not None and not isinstance(error.original_error, CommerceError)
+        ]
+        data: dict[str, Any] | None = result.data
+        errors += _unknown_types(prepared.operation, data)
+        body: dict[str, Any] = {"errors": errors} if errors else {}
+        if data is not None:
+            body["data"] = data
+        return Answer(200, body, not errors and prepared.roots <= CACHEABLE, failures)
+
+    def _prepare(self, query: str) -> Prepared:
+        known = self._documents.get(query)
+        if known is not None:
+            self._documents.move_to_end(query)
+            return known
+        self._documents[query] = prepared = self._read(query)
+        if len(self._documents) > DOCUMENTS:
+            self._documents.popitem(last=False)
+        return prepared
+
+    def _read(self, query: str) -> Prepared:
+        try:
+            document = parse(query)
+        except GraphQLSyntaxError as error:
+            return Prepared(None, errors=[_formatted(error)], status=500)
+        errors = [_formatted(error) for error in validate(self.schema, document, self._rules)]
+        operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+        return Prepared(document, operations[0] if len(operations) == 1 else None, errors)
+
+
+def _formatted(error: GraphQLError) -> dict[str, Any]:
+    """`{message, extensions, locations, path}`. What no resolver meant to say is masked as an internal error."""
+    cause = error.original_error
+    if isinstance(cause, CommerceError):
+        message, category = cause.message, cause.category
+    elif cause is not None or error.path is not None:
+        message, category = "Internal server error", INTERNAL
+    else:
+        message, category = _wording(error.message), PLAIN
+    body: dict[str, Any] = {"message": message, "extensions": {"category": category}}
+    if error.locations:
+        body["locations"] = [{"line": place.line, "column": place.column} for place in error.locations]
+    if error.path is not None:
+        body["path"] = list(error.path)
+    return body
+
+
+_QUOTED = re.compile(r"'([^']*)'")
+_TYPES = re.compile(r"conflicting types '([^']*)' and '([^']*)'")
+_HINT = re.compile(r" Did you mean .*\?$")
+_MISSING = re.compile(
+    r'(Variable "\$\w+") has invalid value: Expected a value of non-null type ("[^"]*") to be provided\.'
+)
+_UNKNOWN = re.compile(
+    r'(Variable "\$\w+") has invalid value: Expected value of type "(\w+)" not to include unknown field ("\w+"),.*'
+)
+
+
+@functools.lru_cache(maxsize=DOCUMENTS)
+def _wording(message: str) -> str:
+    """graphql-core's words as webonyx/graphql-php writes them (gql-200 to gql-204, gql-231)."""
+    if message.startswith("GraphQL introspection has been disabled"):
+        return "GraphQL introspection is not allowed, but the query contained __schema or __type"
+    if message.startswith("Syntax Error"):
+        return _QUOTED.sub(r"\1", message).rstrip(".")
+    message = _TYPES.sub(r"conflicting types \1 and \2", message)
+    message = _HINT.sub("", _QUOTED.sub(r'"\1"', message))
+    message = _MISSING.sub(r"\1 of required type \2 was not provided.", message)
+    message = _UNKNOWN.sub(r"\1 got an invalid value; Field \3 is not defined by type \2.", message)
+    return message.replace(" has invalid value: ", " got an invalid value; ")
+
+
+def _unknown_types(operation: OperationDefinitionNode, data: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """`__type` of a name that does not exist is an internal error on Magento, not a plain null (gql-230)."""
+    errors = []
+    for node in operation.selection_set.selections:
+        if isinstance(node, FieldNode) and node.name.value == "__type" and data is not None:
+            key = node.alias.value if node.alias else "__type"
+            if data.get(key) is None and node.loc is not None:
+                place = node.loc.source.get_location(node.loc.start)
+                errors.append(
+                    {
+                        "message": "Internal server error",
+                        "extensions": {"category": INTERNAL},
+                        "locations": [{"line": place.line, "column": place.column}],
+                        "path": [key],
+                    }
+                )
+    return errors
