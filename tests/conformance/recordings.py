@@ -1,0 +1,146 @@
+"""The recordings: what was asked of a real Magento 2.4.4 and what it answered, and which of them are in scope."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from app.sandbox.commerce.rest import ROUTES
+
+
+@dataclass(frozen=True)
+class Response:
+    """A whole answer. Header names are in small letters; repeated ones are joined by a comma."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @cached_property
+    def json(self) -> Any:
+        """The body as JSON, or None where it is none."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return None
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked: of a GraphQL request the query and its variables, where the request has them at all."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    query: str | None = None
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    beside: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def graphql(self) -> bool:
+        """Whether it goes to Commerce's GraphQL interface."""
+        return urlsplit(self.path).path == "/graphql"
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One recorded request with its answer."""
+
+    name: str
+    request: Request
+    response: Response
+
+    @property
+    def errors(self) -> list[dict[str, Any]]:
+        """The GraphQL errors of the answer."""
+        body = self.response.json
+        return list(body.get("errors") or []) if isinstance(body, dict) and self.request.graphql else []
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The GraphQL data of the answer; empty where there is none."""
+        body = self.response.json
+        return dict(body.get("data") or {}) if isinstance(body, dict) and self.request.graphql else {}
+
+
+def load(path: Path) -> Exchange | None:
+    """One recording; None for a summary of several parallel calls."""
+    told = json.loads(path.read_text(encoding="utf-8"))
+    if "request" not in told:
+        return None
+    asked, answered = told["request"], told["response"]
+    return Exchange(
+        told["name"],
+        _request(asked["method"], asked["path"], asked["headers"], asked["body"]),
+        Response(answered["status"], _headers(answered["headers"]), _body(answered["body"], answered["headers"])),
+    )
+
+
+def _request(method: str, path: str, headers: dict[str, str], body: Any) -> Request:
+    raw = b"" if body is None else body.encode() if isinstance(body, str) else json.dumps(body).encode()
+    query: str | None = None
+    variables: dict[str, Any] = {}
+    beside: dict[str, Any] = {}
+    if urlsplit(path).path == "/graphql":
+        if isinstance(body, dict):
+            query, variables = body.get("query"), body.get("variables") or {}
+            beside = {key: value for key, value in body.items() if key not in ("query", "variables")}
+        elif method in ("GET", "HEAD"):
+            given = parse_qs(urlsplit(path).query)
+            query = given.get("query", [None])[0]
+            variables = json.loads(given.get("variables", ["{}"])[0])
+    return Request(method, path, headers, raw, query, variables, beside)
+
+
+def _headers(pairs: list[list[str]]) -> dict[str, str]:
+    joined: dict[str, str] = {}
+    for name, value in pairs:
+        # The recordings keep the body decoded.
+        if name != "content-encoding":
+            joined[name] = f"{joined[name]}, {value}" if name in joined else value
+    return joined
+
+
+def _body(body: Any, headers: list[list[str]]) -> bytes:
+    if isinstance(body, str) and not _headers(headers).get("content-type", "").startswith("application/json"):
+        return body.encode()
+    return json.dumps(body, ensure_ascii=False).encode()
+
+
+# Why a recording is not in this scope: the first pattern that its name matches. REST calls are judged by their route.
+OUT_OF_SCOPE = (
+    (r"gql-(11[5-9]|120)-", "reviews, agreements, newsletter and compare lists"),
+    (r"gql-22[0167]-|gql-22[238]-|cache-017-", "carts and customers"),
+    (r"cart-000-|cust-(081|092|103)-|rest-05[89]-", ""),
+    (r"cart-|conc-|wish-", "carts and wish lists"),
+    (r"cust-|admin-", "customers"),
+    (r"pay-|ord-", "payments and orders"),
+    (r"async-", "bulk interfaces"),
+)
+
+
+def out_of_scope(name: str, exchange: Exchange | None) -> str:
+    """Why this recording is out of scope; "" when it is in."""
+    for pattern, reason in OUT_OF_SCOPE:
+        if re.match(pattern, name):
+            return reason
+    if exchange is None:
+        return "a summary of several calls"
+    if exchange.request.graphql or _served(exchange.request):
+        return ""
+    return "REST calls that write, or that the product does not make"
+
+
+def _served(request: Request) -> bool:
+    """Whether the stand-in serves a REST call: reads of the shop's setup, and signing in; or whether nobody does."""
+    below = re.sub(r"^/rest/(\w+/)?V1/", "", urlsplit(request.path).path)
+    known = any(method == request.method and pattern.fullmatch(below) for method, pattern, *_ in ROUTES)
+    reads = request.method == "GET" or below.startswith("integration/")
+    return (known and reads) or below == "nosuchroute"
