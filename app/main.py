@@ -29,16 +29,32 @@ from app.storefront.schema import build_schema
 from app.telemetry import Metrics, log
 
 DEFAULT_QUERY = """\
-# The store view, the menu and the first products that a search finds.
-# Add the header Store or Content-Currency below to see another one.
-{
-  store { name locale currency currencies }
-  navigation(depth: 2) { name urlPath children { name urlPath } }
+# What a search finds. Headers, below:
+# {"Store": "de"} or {"Content-Currency": "EUR"}
+
+query Search {
   search(text: "jacket", pageSize: 5) {
     total
-    items { __typename sku name url inStock price { final { amount currency } } }
-    facets { attribute label options { label value count } }
+    items {
+      __typename
+      sku
+      name
+      url
+      inStock
+      price {
+        final { amount currency }
+        regular { amount }
+      }
+      rating { average count }
+    }
+    facets {
+      attribute
+      label
+      options { label value count }
+    }
   }
+  store { name locale currencies }
+  navigation(depth: 1) { name urlPath }
 }
 """
 
