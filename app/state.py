@@ -1,6 +1,7 @@
 """What must outlive a process: small values in the Redis of REDIS_STATE_URL."""
 
 import zlib
+from typing import cast
 
 import redis.asyncio as redis
 from redis.asyncio.retry import Retry
@@ -35,7 +36,7 @@ class State:
             return None
         try:
             kept = await self._redis.get(PREFIX + key)
-            return zlib.decompress(kept) if kept is not None else None
+            return zlib.decompress(cast("bytes", kept)) if kept is not None else None
         except (RedisError, OSError, zlib.error) as error:
             log.warning("state.unread", key=key, detail=type(error).__name__)
             return None

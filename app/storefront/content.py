@@ -13,7 +13,8 @@ from app.storefront.catalog import Category, find_category
 from app.storefront.common import Node, Seo, check_count, described
 from app.storefront.context import Context, Info
 from app.storefront.links import Links, plain
-from app.storefront.products import Product, product_flags, reviews_variables
+from app.storefront.products import Product, product_flags
+from app.storefront.reviews import reviews_variables
 from app.storefront.selection import selected
 
 MAX_BLOCKS = 50

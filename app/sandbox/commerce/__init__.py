@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from .demo import demo_shop
 from .faults import Fault, Faults
 from .generate import generate_shop
 from .schema import attributes_of, executable
 from .server import Commerce, Dropped, Seen
-from .shop import Shop, demo_shop
+from .shop import Shop
 
 EDITIONS = {
     "2.4.4": "open-source",

@@ -34,8 +34,8 @@ from .shop import Shop
 _KINDS = {"s": "simple", "v": "virtual", "d": "downloadable"}
 
 
-def build() -> Shop:
-    """A new demo shop; each call makes the same one."""
+def demo_shop() -> Shop:
+    """The shop of the demo, built anew: outdoor and home goods, in English and German. Each call makes the same one."""
     shop = Shop()
     demo_setup.furnish(shop)
     ids = itertools.count(1)

@@ -164,10 +164,3 @@ class Shop:
 
     def _stamp(self) -> str:
         return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(self.now()))
-
-
-def demo_shop() -> Shop:
-    """The shop of the demo, built anew: outdoor and home goods, in English and German."""
-    from .demo import build  # noqa: PLC0415 - the demo's data is built from the class above
-
-    return build()
