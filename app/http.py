@@ -111,11 +111,17 @@ class Upstream:
         `UpstreamUnavailable` or `UpstreamInvalid`; any HTTP status but 503 is an answer.
         """
         deadline = timeout or self._timeout
-        with self._metrics.upstream(self.name, operation):
+        with self._metrics.upstream(self.name, operation) as trace:
             try:
                 async with asyncio.timeout(deadline):
                     return await self._try(
-                        method, path, headers, content, auth, deadline, self._attempts if read else 1
+                        method,
+                        path,
+                        {**trace, **(headers or {})},
+                        content,
+                        auth,
+                        deadline,
+                        self._attempts if read else 1,
                     )
             except TimeoutError:
                 self._breaker.note(failed=True)
@@ -125,7 +131,7 @@ class Upstream:
         self,
         method: str,
         path: str,
-        headers: Mapping[str, str] | None,
+        headers: Mapping[str, str],
         content: bytes | None,
         auth: httpx2.Auth | None,
         deadline: float,
@@ -148,7 +154,7 @@ class Upstream:
         self,
         method: str,
         path: str,
-        headers: Mapping[str, str] | None,
+        headers: Mapping[str, str],
         content: bytes | None,
         auth: httpx2.Auth | None,
         deadline: float,
@@ -156,7 +162,7 @@ class Upstream:
         request = self._client.build_request(
             method,
             path,
-            headers=dict(headers or {}),
+            headers=dict(headers),
             content=content,
             timeout=httpx2.Timeout(deadline, connect=min(self._connect_timeout, deadline)),
         )

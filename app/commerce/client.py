@@ -56,10 +56,9 @@ class Reply:
         value = self.data.get(field)
         if value is not None:
             return value
-        for problem in self.problems:
-            if not problem.path or problem.path[0] == field:
-                if problem.category == NOT_FOUND:
-                    return None
+        its = [problem for problem in self.problems if problem.path and problem.path[0] == field]
+        for problem in its or [problem for problem in self.problems if not problem.path]:
+            if problem.category != NOT_FOUND:
                 raise UpstreamFailed(f"{field}: {problem.message}", problem.category)
         return None
 
