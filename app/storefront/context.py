@@ -44,6 +44,7 @@ class Context:
         self.links_of = links_of
         self.links = links_of(view)
         self.largest_page = largest_page
+        self.operation_name: str | None = None
         self.problems: list[Problem] = []
         self._memory: dict[object, asyncio.Task[Reply]] = {}
         self._loaders: dict[object, DataLoader[str, Mapping[str, Any] | None]] = {}

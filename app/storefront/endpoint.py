@@ -91,6 +91,7 @@ class Endpoint:
         try:
             call = await self._call(request)
             context = await self._open_context(store_context(request.headers))
+            context.operation_name = call.operation_name
             try:
                 result = await self._execute(call, context, request.method)
             finally:

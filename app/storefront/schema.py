@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, cast
 
 import strawberry
-from graphql import GraphQLError
-from strawberry.extensions import DisableIntrospection, MaxTokensLimiter, ParserCache, ValidationCache
+from graphql import GraphQLError, OperationDefinitionNode
+from strawberry.extensions import (
+    DisableIntrospection,
+    MaxTokensLimiter,
+    ParserCache,
+    SchemaExtension,
+    ValidationCache,
+)
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
+from app.errors import BadRequest
 from app.storefront.catalog import CatalogQuery
 from app.storefront.content import ContentQuery
 from app.storefront.limits import Limits, limit_queries
@@ -32,10 +40,24 @@ class Schema(strawberry.Schema):
         del errors, execution_context
 
 
+class NamedOperation(SchemaExtension):
+    """Refuses a document of several operations of which none is named; strawberry would take the first."""
+
+    def on_validate(self) -> Iterator[None]:
+        document = self.execution_context.graphql_document
+        operations = (
+            [node for node in document.definitions if isinstance(node, OperationDefinitionNode)] if document else []
+        )
+        if len(operations) > 1 and not getattr(self.execution_context.context, "operation_name", None):
+            raise BadRequest("operationName must name one of the operations")
+        yield
+
+
 def build_schema(*, limits: Limits = LIMITS, tokens: int = 3000, introspection: bool = True) -> Schema:
     """The public schema with these limits; `introspection` says whether it tells about itself."""
     extensions: list[Any] = [
         limit_queries(limits),
+        NamedOperation,
         lambda: MaxTokensLimiter(max_token_count=tokens),
         lambda: ParserCache(maxsize=CACHED_DOCUMENTS),
         lambda: ValidationCache(maxsize=CACHED_DOCUMENTS),
