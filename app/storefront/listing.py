@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import strawberry
 
@@ -68,8 +68,8 @@ class ProductList:
     suggestions: list[str] = described("Other texts to search for, where the shop's search engine has some.")
 
     @classmethod
-    def of(cls, node: Node, page: int, page_size: int, links: Links) -> ProductList:
-        """From Commerce's `Products`."""
+    def of(cls, node: Node, page: int, page_size: int, links: Links, filters: Collection[str]) -> ProductList:
+        """From Commerce's `Products`; facets that are not among the `filters` could not be used, and are left out."""
         total = node.get("total_count") or 0
         sorts = node.get("sort_fields") or {}
         return cls(
@@ -78,7 +78,11 @@ class ProductList:
             page_size=page_size,
             pages=(node.get("page_info") or {}).get("total_pages") or math.ceil(total / page_size),
             items=[Product.of(item, links) for item in node.get("items") or () if item],
-            facets=[Facet.of(facet) for facet in node.get("aggregations") or () if facet],
+            facets=[
+                Facet.of(facet)
+                for facet in node.get("aggregations") or ()
+                if facet and facet["attribute_code"] in filters
+            ],
             sorts=[
                 SortOption(
                     value=option["value"],
@@ -142,7 +146,8 @@ class Listing:
             if self._page == 1 or error.category != "graphql-input":
                 raise
             node = await self._past_the_end(error, fixed, search)
-        return ProductList.of(node, self._page, self._page_size, self._context.links)
+        filters = self._context.capabilities.filters
+        return ProductList.of(node, self._page, self._page_size, self._context.links, filters)
 
     async def _past_the_end(
         self, error: UpstreamFailed, fixed: Mapping[str, object], search: Mapping[str, str]

@@ -16,7 +16,4 @@ LISTED: Mapping[str, str] = {
     "gql-047-search-empty-string data.products.items[].price_tiers[]": (
         "an empty text finds everything, and no product of the stand-in's first page has tier prices"
     ),
-    "rest-052-attribute-color body.apply_to[]": (
-        "the stand-in's colour is for products of every type; the product does not read which they are"
-    ),
 }

@@ -145,7 +145,7 @@ def create_group(request: Request) -> Any:
 def save_product(request: Request) -> Any:
     """Only the check of the body (rest-059): nothing writes products over REST yet."""
     request.field("product")
-    raise RestError(400, "Specified request cannot be processed.")
+    raise RestError(404, "Request does not match any route.")
 
 
 def sources(request: Request) -> Any:
@@ -220,7 +220,7 @@ def _attribute(found: Attribute, store: str) -> dict[str, Any]:
         "is_filterable": found.filterable,
         "is_filterable_in_search": found.filterable,
         "position": 0,
-        "apply_to": [],
+        "apply_to": ["simple", "virtual", "configurable"],
         "is_searchable": "1",
         "is_visible_on_front": "0",
         "used_in_product_listing": "1",

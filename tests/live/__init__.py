@@ -1,0 +1,1 @@
+"""The journeys against a real Commerce."""
