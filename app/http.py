@@ -44,6 +44,11 @@ class Breaker:
             raise UpstreamUnavailable("left alone after too many failures")
         self._closed_again = now + self._pause
 
+    @property
+    def open(self) -> bool:
+        """Whether the upstream has failed so often that it is left alone, but for one try after each pause."""
+        return self._failed >= self._limit
+
     def note(self, failed: bool) -> None:
         """Notes how a call ended."""
         self._failed = self._failed + 1 if failed else 0
@@ -108,7 +113,7 @@ class Upstream:
         """One call, and where `read` says that it changes nothing, more tries within the deadline.
 
         `operation` names the call in metrics; `timeout` is another deadline in seconds. Raises `UpstreamTimeout`,
-        `UpstreamUnavailable` or `UpstreamInvalid`; any HTTP status but 503 is an answer.
+        `UpstreamUnavailable` or `UpstreamInvalid`; any HTTP status but 502, 503 and 504 is an answer.
         """
         deadline = timeout or self._timeout
         with self._metrics.upstream(self.name, operation) as trace:
@@ -138,7 +143,12 @@ class Upstream:
         attempts: int,
     ) -> Answer:
         async for attempt in stamina.retry_context(
-            on=UpstreamUnavailable, attempts=attempts, timeout=None, wait_initial=0.05, wait_max=0.5, wait_jitter=0.1
+            on=self._worth_another_try,
+            attempts=attempts,
+            timeout=None,
+            wait_initial=0.05,
+            wait_max=0.5,
+            wait_jitter=0.1,
         ):
             with attempt:
                 self._breaker.check()
@@ -149,6 +159,9 @@ class Upstream:
                     raise
                 self._breaker.note(failed=False)
         return answer
+
+    def _worth_another_try(self, error: Exception) -> bool:
+        return isinstance(error, UpstreamUnavailable) and not self._breaker.open
 
     async def _once(
         self,

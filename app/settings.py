@@ -7,6 +7,7 @@ import re
 from functools import cached_property
 from typing import Annotated, Literal, Self
 
+import pyotp
 from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -101,12 +102,29 @@ class Settings(BaseSettings):
                 raise ValueError("codes are letters, digits and underscores, separated by commas")
         return value
 
+    @field_validator("commerce_url")
+    @classmethod
+    def _has_no_user(cls, value: HttpUrl) -> HttpUrl:
+        if value.username or value.password:
+            raise ValueError("must not have a user name or password in it")
+        return value
+
     @field_validator("storefront_url", "media_url")
     @classmethod
     def _is_url(cls, value: str) -> str:
         if value and not value.startswith(("https://", "http://", "/")):
             raise ValueError("must start with https://, http:// or /")
         return value.rstrip("/")
+
+    @field_validator("commerce_admin_totp_secret")
+    @classmethod
+    def _is_totp_secret(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and value.get_secret_value().lower() != EXAMPLE_SECRET:
+            try:
+                pyotp.TOTP(value.get_secret_value()).byte_secret()
+            except ValueError:
+                raise ValueError("must be base32 of at least 112 bits") from None
+        return value
 
     @model_validator(mode="after")
     def _refuse_example_secrets(self) -> Self:
@@ -128,6 +146,8 @@ class Settings(BaseSettings):
             raise ValueError("an integration needs all four of its COMMERCE_CONSUMER_… and COMMERCE_ACCESS_TOKEN…")
         if bool(self.commerce_admin_username) != bool(self.commerce_admin_password.get_secret_value()):
             raise ValueError("an admin user needs COMMERCE_ADMIN_USERNAME and COMMERCE_ADMIN_PASSWORD")
+        if self.commerce_admin_totp_secret.get_secret_value() and not self.commerce_admin_username:
+            raise ValueError("COMMERCE_ADMIN_TOTP_SECRET needs COMMERCE_ADMIN_USERNAME and COMMERCE_ADMIN_PASSWORD")
         if all(integration) and self.commerce_admin_username:
             raise ValueError("give the integration's credentials or the admin user's, not both")
         return self

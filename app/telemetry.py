@@ -28,6 +28,8 @@ def _blank(key: str, value: object) -> object:
         return "[blanked]"
     if isinstance(value, dict):
         return {str(name): _blank(str(name), inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_blank("", inner) for inner in value]
     return value
 
 

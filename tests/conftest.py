@@ -90,7 +90,7 @@ async def running(
 @contextmanager
 def serving(app: Any) -> Iterator[str]:
     """An ASGI app on a free loopback port, as a real server; gives its URL."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", lifespan="off", ws="none")
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, access_log=False, lifespan="off", ws="none")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

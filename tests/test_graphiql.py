@@ -197,7 +197,7 @@ def test_the_files_fetch_nothing_from_elsewhere() -> None:
 def serving(app: Starlette) -> Iterator[int]:
     """Serve the application on a free port of 127.0.0.1, and give that port, until the block ends."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off", ws="none"))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", ws="none"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:

@@ -372,9 +372,9 @@ def test_an_unknown_fault_is_refused() -> None:
 async def served(commerce: Commerce) -> AsyncIterator[str]:
     """The stand-in as a real server on a free port."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(commerce, log_level="critical", lifespan="on"))
+    server = uvicorn.Server(uvicorn.Config(commerce, log_config=None, access_log=False, lifespan="on"))
     task = asyncio.create_task(server.serve(sockets=[listener]))
-    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+    while not server.started:
         await asyncio.sleep(0.01)
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"

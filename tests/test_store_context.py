@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from app.sandbox.commerce import create_commerce
@@ -45,7 +47,7 @@ async def test_the_currency_header_chooses_the_currency(api: Api) -> None:
 async def test_an_unknown_store_or_currency_is_refused_before_commerce_is_asked(
     api: Api, headers: dict[str, str], code: str
 ) -> None:
-    raw = {name: value.encode("latin-1") for name, value in headers.items()}
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
     answer = await api.client.post("/graphql", json={"query": PRICE}, headers=raw)
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["extensions"] == {"code": code}
@@ -71,7 +73,7 @@ async def test_all_store_views_of_all_websites_are_listed(api: Api) -> None:
 async def test_rest_credentials_find_the_store_views_of_all_websites_by_themselves() -> None:
     commerce = create_commerce("2.4.8", public_url=COMMERCE)
     admin = commerce.shop.admins[0]
-    given = {"commerce_admin_username": admin.username, "commerce_admin_password": admin.password}
+    given: dict[str, Any] = {"commerce_admin_username": admin.username, "commerce_admin_password": admin.password}
     async with running(commerce, commerce_stores="", **given) as api:
         data = await api.data("{ stores { code } }")
         assert {store["code"] for store in data["stores"]} == {"default", "de", "en_eu"}
@@ -82,7 +84,7 @@ async def test_rest_credentials_find_the_store_views_of_all_websites_by_themselv
 
 async def test_links_start_where_the_storefront_of_the_store_view_is() -> None:
     commerce = create_commerce("2.4.8", public_url=COMMERCE)
-    given = {"storefront_url": "https://shop.example/{store}", "media_url": "https://cdn.example/m/"}
+    given: dict[str, Any] = {"storefront_url": "https://shop.example/{store}", "media_url": "https://cdn.example/m/"}
     async with running(commerce, **given) as api:
         query = '{ product(sku: "TT-C01") { url image { url } } navigation { url } page(identifier: "about-us") { content } }'
         data = await api.data(query, {"Store": "de"})

@@ -29,4 +29,6 @@ async def test_a_request_and_its_reads_belong_to_the_callers_trace(api: Api) -> 
     assert read.parent.span_id == request.context.span_id
     told = api.commerce.requests[-1].headers["traceparent"]
     assert told == f"00-0af7651916cd43dd8448eb211c80319c-{read.context.span_id:016x}-01"
-    assert not any("TT-C01" in str(value) for span in spans.get_finished_spans() for value in (span.attributes or {}).values())
+    assert not any(
+        "TT-C01" in str(value) for span in spans.get_finished_spans() for value in (span.attributes or {}).values()
+    )

@@ -88,6 +88,8 @@ def from_introspection(result: dict[str, object], *, attributes: Collection[str]
     Raises whatever graphql-core raises for a result that is no schema (`TypeError` and its kin).
     """
     schema = build_client_schema(result, assume_valid=True)  # type: ignore[arg-type]
+    if schema.query_type is None:
+        raise TypeError("the schema has no queries")
     return _picture(schema, live=True, like=nearest(schema), attributes=attributes or None, further=())
 
 

@@ -174,20 +174,27 @@ class Operations:
 
     def _share_out(self, source: Source, wanted: frozenset[str], limit: int) -> tuple[Document, ...]:
         base = wanted & {"items"}
-        parts: list[tuple[frozenset[str], tuple[str, ...]]] = [
-            (frozenset({flag}), ()) for flag in sorted(wanted - base - {"attributes"})
-        ]
-        if "attributes" in wanted:
-            parts += [(frozenset({"attributes"}), (code,)) for code in self.attributes or ("",)]
         shared: list[Document] = []
         flags: frozenset[str] = base
-        codes: tuple[str, ...] = ()
-        for more_flags, more_codes in parts:
-            if self._build(source, flags | more_flags, codes + more_codes).fields > limit and flags != base:
-                shared.append(self._build(source, flags, codes))
-                flags, codes = base, ()
-            flags, codes = flags | more_flags, codes + more_codes
-        return (*shared, self._build(source, flags, codes))
+        for flag in sorted(wanted - base - {"attributes"}):
+            if self._build(source, flags | {flag}, ()).fields > limit and flags != base:
+                shared.append(self._build(source, flags, ()))
+                flags = base
+            flags |= {flag}
+        left = self.attributes if "attributes" in wanted else ()
+        if "attributes" in wanted:
+            if self._build(source, flags | {"attributes"}, left[:1]).fields > limit and flags != base:
+                shared.append(self._build(source, flags, ()))
+                flags = base
+            flags |= {"attributes"}
+        while True:
+            # Every attribute costs the same, so how many of them fit is counted and not tried out.
+            bare, one = self._build(source, flags, ()).fields, self._build(source, flags, left[:1]).fields
+            fit = max((limit - bare) // (one - bare), 1) if one > bare else len(left)
+            shared.append(self._build(source, flags, left[:fit]))
+            left, flags = left[fit:], base | {"attributes"}
+            if not left:
+                return tuple(shared)
 
     def _source(self, name: str) -> Source:
         if name not in self._chosen:
@@ -216,7 +223,10 @@ class Operations:
 
     def _build(self, source: Source, flags: frozenset[str], attributes: Collection[str]) -> Document:
         one = pruner(source, self.schema, attributes=attributes, flags=flags)
-        operation, fragments = one.prune(source.operation)
+        try:
+            operation, fragments = one.prune(source.operation)
+        except Unoffered as missing:
+            raise Unsupported(source.name, f"nothing is left to ask of {missing.coordinate}") from None
         return Document(
             name=source.name,
             text=print_ast(DocumentNode(definitions=(operation, *fragments))),

@@ -5,21 +5,20 @@ import base64
 import hashlib
 import hmac
 import re
+import secrets
 import time
 from collections.abc import Callable, Generator, Mapping
 from typing import Any, Protocol
+from urllib.parse import parse_qsl, quote
 
 import httpx2
 import orjson
 import pyotp
-from authlib.oauth1.rfc5849.client_auth import ClientAuth
-from authlib.oauth1.rfc5849.signature import generate_signature_base_string
-from authlib.oauth1.rfc5849.util import escape
-from authlib.oauth1.rfc5849.wrapper import OAuth1Request
 
 from app.errors import UpstreamFailed, UpstreamInvalid, UpstreamRefused, UpstreamUnavailable
 from app.http import Answer, Upstream
 
+_NO_JSON = object()
 ADMIN_TOKEN_LIFETIME = 4 * 3600  # seconds, Commerce's default (FACTS, Authentication)
 
 
@@ -29,41 +28,51 @@ class Credentials(Protocol):
     async def auth(self, upstream: Upstream) -> httpx2.Auth:
         """What authorises the next call."""
 
-    def refused(self) -> bool:
-        """Notes that a call was refused; whether it is worth trying again with fresh credentials."""
-
-
-def sign_hmac_sha256(client: ClientAuth, request: OAuth1Request) -> str:
-    """The signature that Commerce asks of an integration; Authlib ships only SHA-1 and plain text.
-
-    RFC 5849 section 3.4.2 with SHA-256 in the place of SHA-1.
-    """
-    base = generate_signature_base_string(request)
-    key = f"{escape(client.client_secret or '')}&{escape(client.token_secret or '')}"
-    return base64.b64encode(hmac.new(key.encode(), base.encode(), hashlib.sha256).digest()).decode()
-
-
-class _Signature(ClientAuth):  # type: ignore[misc]
-    SIGNATURE_METHODS: Mapping[str, Callable[..., str]] = {"HMAC-SHA256": sign_hmac_sha256}
+    def refused(self, auth: httpx2.Auth) -> bool:
+        """Notes that a call with this was refused; whether it is worth trying again with fresh credentials."""
 
 
 class _Signed(httpx2.Auth):
-    def __init__(self, signature: _Signature) -> None:
-        self._signature = signature
+    """Signs a request by RFC 5849 with HMAC-SHA256. A JSON body takes no part in it (section 3.4.1.3.1)."""
+
+    def __init__(self, consumer_key: str, consumer_secret: str, token: str, token_secret: str) -> None:
+        self._names = {"oauth_consumer_key": consumer_key, "oauth_token": token}
+        self._key = f"{_escape(consumer_secret)}&{_escape(token_secret)}".encode()
 
     def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
-        # A JSON body takes no part in the signature (RFC 5849 section 3.4.1.3.1).
-        _, headers, _ = self._signature.sign(request.method, str(request.url), {}, b"")
-        request.headers["Authorization"] = headers["Authorization"]
+        protocol = {
+            **self._names,
+            "oauth_nonce": secrets.token_hex(16),
+            "oauth_signature_method": "HMAC-SHA256",
+            "oauth_timestamp": str(int(time.time())),
+            "oauth_version": "1.0",
+        }
+        base = signature_base(request, protocol)
+        protocol["oauth_signature"] = base64.b64encode(hmac.digest(self._key, base.encode(), hashlib.sha256)).decode()
+        told = ", ".join(f'{name}="{_escape(value)}"' for name, value in protocol.items())
+        request.headers["Authorization"] = f"OAuth {told}"
         yield request
+
+
+def signature_base(request: httpx2.Request, protocol: Mapping[str, str]) -> str:
+    """RFC 5849 section 3.4.1: the method, the address without its query, all parameters sorted."""
+    path, _, query = request.url.raw_path.partition(b"?")
+    address = f"{request.url.scheme}://{request.url.netloc.decode()}{path.decode()}"
+    given = [*parse_qsl(query.decode(), keep_blank_values=True), *protocol.items()]
+    parameters = "&".join(f"{name}={value}" for name, value in sorted((_escape(k), _escape(v)) for k, v in given))
+    return "&".join(map(_escape, (request.method, address, parameters)))
+
+
+def _escape(text: str) -> str:
+    return quote(text, safe="~")
 
 
 class _Bearer(httpx2.Auth):
     def __init__(self, token: str) -> None:
-        self._token = token
+        self.token = token
 
     def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
-        request.headers["Authorization"] = f"Bearer {self._token}"
+        request.headers["Authorization"] = f"Bearer {self.token}"
         yield request
 
 
@@ -71,14 +80,12 @@ class Integration:
     """An integration's four keys; every call is signed anew."""
 
     def __init__(self, consumer_key: str, consumer_secret: str, access_token: str, access_token_secret: str) -> None:
-        self._signature = _Signature(
-            consumer_key, consumer_secret, access_token, access_token_secret, signature_method="HMAC-SHA256"
-        )
+        self._signed = _Signed(consumer_key, consumer_secret, access_token, access_token_secret)
 
     async def auth(self, upstream: Upstream) -> httpx2.Auth:
-        return _Signed(self._signature)
+        return self._signed
 
-    def refused(self) -> bool:
+    def refused(self, auth: httpx2.Auth) -> bool:
         return False
 
 
@@ -106,8 +113,9 @@ class AdminUser:
                 self._until = self._clock() + ADMIN_TOKEN_LIFETIME * 0.9
         return _Bearer(self._token)
 
-    def refused(self) -> bool:
-        self._until = 0.0
+    def refused(self, auth: httpx2.Auth) -> bool:
+        if isinstance(auth, _Bearer) and auth.token == self._token:  # else another call has fetched a new one since
+            self._until = 0.0
         return True
 
     async def _fetch(self, upstream: Upstream) -> str:
@@ -150,14 +158,16 @@ class Rest:
     async def _call(self, method: str, path: str, content: bytes | None, store: str, *, read: bool) -> Any:
         if self._credentials is None:
             raise UpstreamRefused("no REST credentials are set")
-        answer = await self._send(method, path, content, store, self._credentials, read)
-        if answer.status == 401 and self._credentials.refused():
+        auth = await self._credentials.auth(self._upstream)
+        answer = await self._send(method, path, content, store, auth, read)
+        if answer.status == 401 and self._credentials.refused(auth):
             # A refused call did nothing, so trying it again is safe for writes too.
-            answer = await self._send(method, path, content, store, self._credentials, read)
+            auth = await self._credentials.auth(self._upstream)
+            answer = await self._send(method, path, content, store, auth, read)
         return decode(answer)
 
     async def _send(
-        self, method: str, path: str, content: bytes | None, store: str, credentials: Credentials, read: bool
+        self, method: str, path: str, content: bytes | None, store: str, auth: httpx2.Auth, read: bool
     ) -> Answer:
         prefix = f"/rest/{store}/V1/" if store else "/rest/V1/"
         return await self._upstream.call(
@@ -166,7 +176,7 @@ class Rest:
             prefix + path,
             headers={"Content-Type": "application/json"} if content is not None else None,
             content=content,
-            auth=await credentials.auth(self._upstream),
+            auth=auth,
             read=read,
         )
 
@@ -175,15 +185,18 @@ def decode(answer: Answer) -> Any:
     """The JSON of a REST answer. Raises the `UpstreamError` that says why there is none."""
     try:
         body = orjson.loads(answer.body)
+        detail = f"HTTP {answer.status}: {message(body)}"
     except orjson.JSONDecodeError:
-        raise UpstreamInvalid(f"HTTP {answer.status}, {len(answer.body)} bytes that are no JSON") from None
-    if answer.status < 300:
-        return body
-    detail = f"HTTP {answer.status}: {message(body)}"
+        body, detail = _NO_JSON, f"HTTP {answer.status}, {len(answer.body)} bytes that are no JSON"
+    # A proxy or firewall before Commerce may say these two with a page of its own.
     if answer.status in (401, 403):
         raise UpstreamRefused(detail)
     if answer.status == 429:
         raise UpstreamUnavailable(detail)
+    if body is _NO_JSON:
+        raise UpstreamInvalid(detail)
+    if answer.status < 300:
+        return body
     raise UpstreamFailed(detail)
 
 
@@ -197,4 +210,4 @@ def message(body: object) -> str:
         named = parameters
     elif isinstance(parameters, list):
         named = {str(place): value for place, value in enumerate(parameters, 1)}
-    return re.sub(r"%(\w+)", lambda found: str(named.get(found[1], found[0])), str(body.get("message", "")))
+    return re.sub(r"%(\d+|\w+)", lambda found: str(named.get(found[1], found[0])), str(body.get("message", "")))

@@ -48,15 +48,15 @@ def _object(
     selection: SelectionSetNode,
     parent: GraphQLObjectType | GraphQLInterfaceType,
 ) -> Check:
-    fields: dict[str, tuple[list[Check], bool]] = {}
+    # By key, and by the type under which the field is asked for: "" for every object here.
+    fields: dict[str, dict[str, list[Check]]] = {}
 
     def collect(nodes: SelectionSetNode, of: GraphQLObjectType | GraphQLInterfaceType, narrowed: bool) -> None:
         for node in nodes.selections:
             if isinstance(node, FieldNode):
                 key = node.alias.value if node.alias else node.name.value
-                checks, always = fields.setdefault(key, ([], False))
-                checks.append(_field(schema, fragments, node, of))
-                fields[key] = (checks, always or not narrowed)
+                under = of.name if narrowed else ""
+                fields.setdefault(key, {}).setdefault(under, []).append(_field(schema, fragments, node, of))
             else:
                 inner = fragments[node.name.value] if isinstance(node, FragmentSpreadNode) else node
                 assert isinstance(inner, FragmentDefinitionNode | InlineFragmentNode)
@@ -66,20 +66,21 @@ def _object(
                 collect(inner.selection_set, narrower, narrowed or narrower is not of)
 
     collect(selection, parent, False)
-    plan = [(key, tuple(checks), always) for key, (checks, always) in fields.items()]
+    plan = [(key, meanings.get(""), tuple(meanings.values())) for key, meanings in fields.items()]
 
     def check(value: object) -> bool:
         if value is None:
             return True
         if not isinstance(value, dict):
             return False
-        for key, checks, always in plan:
-            if key in value:
-                inner = value[key]
-                # Under fragments of several types one key may have several meanings: one of them must fit.
-                if not any(each(inner) for each in checks):
+        for key, always, meanings in plan:
+            if key not in value:
+                if always:
                     return False
-            elif always:
+                continue
+            inner = value[key]
+            # Under fragments of several types one key may have several meanings: one of them must fit.
+            if not any(all(each(inner) for each in checks) for checks in ((always,) if always else meanings)):
                 return False
         return True
 

@@ -174,10 +174,11 @@ def _plain(argument: GraphQLArgument) -> GraphQLArgument:
 @cache
 def pinned() -> dict[str, Slice]:
     """The committed slices by name, oldest version first."""
-    return {
-        path.stem: read(path)
-        for path in sorted(FOLDER.glob("*.graphql"), key=lambda path: path.stem.rpartition("-")[2])
-    }
+    return {path.stem: read(path) for path in sorted(FOLDER.glob("*.graphql"), key=_version_of)}
+
+
+def _version_of(path: Path) -> list[int]:
+    return [int(part) for part in path.stem.rpartition("-")[2].split(".")]
 
 
 def read(path: Path) -> Slice:

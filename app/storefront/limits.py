@@ -46,7 +46,10 @@ def check(document: DocumentNode, limits: Limits) -> None:
     measure = _Measure(fragments)
     for node in document.definitions:
         if isinstance(node, OperationDefinitionNode):
-            size = measure.selection(node.selection_set, top=True)
+            try:
+                size = measure.selection(node.selection_set, top=True)
+            except RecursionError:
+                raise TooExpensive("the query's fragments are nested too deeply") from None
             for what, is_, may_be in (
                 ("deep", size.depth, limits.depth),
                 ("large in fields", size.fields, limits.fields),

@@ -37,6 +37,9 @@ _STYLES = {
     "text-transform", "vertical-align", "white-space", "width", "word-break",
 }  # fmt: skip
 
+_STYLE_NOISE = re.compile(r"/\*.*?\*/|[\\\s]")
+_RUNNING_STYLE = re.compile(r"expression\(|javascript:|vbscript:", re.IGNORECASE)
+
 
 @dataclass(frozen=True, slots=True)
 class Links:
@@ -58,11 +61,13 @@ class Links:
         """The storefront's URL of a page that Commerce names by a whole URL or by a path."""
         if not url:
             return None
-        return self._moved(url) if "://" in url else self.path(url)
+        if "://" not in url:
+            return self.path(url)
+        return self._moved(url) if is_safe_url(url) else None
 
     def picture(self, url: str | None) -> str | None:
         """The URL of a picture; a broken one of Commerce (FACTS: with white space in it) is mended."""
-        return self._moved("".join(url.split())) if url else None
+        return self._media("".join(url.split())) if url else None
 
     def category_picture(self, name: str | None) -> str | None:
         """The URL of a category's picture, of which Commerce may give only the file's name or its path."""
@@ -94,7 +99,10 @@ class Links:
         if name in _URL_ATTRIBUTES:
             return self._moved(value.strip())
         if name == "srcset":
-            return ", ".join(self._candidate(each) for each in value.split(",") if each.strip())
+            candidates = [each.strip() for each in value.split(",") if is_safe_url(each)]
+            return ", ".join(map(self._candidate, candidates)) if candidates else None
+        if name == "style" and _RUNNING_STYLE.search(_STYLE_NOISE.sub("", value)):
+            return None
         if name == "style" or name.startswith("data-"):
             return self._moved_within(value)
         return value
@@ -103,11 +111,15 @@ class Links:
         url, _, size = candidate.strip().partition(" ")
         return f"{self._moved(url)} {size}".strip()
 
+    def _media(self, url: str) -> str:
+        """A URL of Commerce's media where they are now; any other as it is."""
+        base = next((base for base in self.view.media_urls if url.startswith(base)), None)
+        return f"{self.media}/{url[len(base) :]}" if base and self.media else url
+
     def _moved(self, url: str) -> str:
         """A URL of Commerce as the storefront's; any other as it is."""
-        for base in self.view.media_urls:
-            if url.startswith(base):
-                return f"{self.media}/{url[len(base) :]}" if self.media else url
+        if url.startswith(self.view.media_urls):
+            return self._media(url)
         for base in self.view.base_urls:
             if url.startswith(base) or url == base.rstrip("/"):
                 return f"{self.storefront}/{url[len(base) :]}"
@@ -115,12 +127,14 @@ class Links:
 
     def _moved_within(self, text: str) -> str:
         """Text with URLs inside, such as a style or Page Builder's JSON, where slashes can be escaped."""
-        moves = [(base, f"{self.media}/") for base in self.view.media_urls if self.media]
-        if not any(base in text for base in self.view.media_urls):
-            moves += [(base, f"{self.storefront}/") for base in self.view.base_urls]
-        for base, to in moves:
-            text = text.replace(base, to).replace(base.replace("/", "\\/"), to.replace("/", "\\/"))
-        return text
+        moves = dict.fromkeys(self.view.base_urls, f"{self.storefront}/")
+        moves |= {base: f"{self.media}/" if self.media else base for base in self.view.media_urls}
+        moves |= {base.replace("/", "\\/"): to.replace("/", "\\/") for base, to in moves.items()}
+        if not moves:
+            return text
+        # All in one pass, the longest first: what was moved is not moved again.
+        longest_first = sorted(moves, key=len, reverse=True)
+        return re.sub("|".join(map(re.escape, longest_first)), lambda found: moves[found[0]], text)
 
 
 def plain(text: str | None) -> str | None:
