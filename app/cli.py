@@ -65,8 +65,8 @@ def run(settings: Settings) -> None:
     configure_logs(settings.log_level, settings.log_format)
     uvicorn.run(
         create_app(settings),
-        host=settings.host,
-        port=settings.port,
+        host=settings.listen_host,
+        port=settings.listen_port,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -107,7 +107,8 @@ def demo(
 
 def _demo_settings(port: int, commerce_url: str) -> Settings:
     given: dict[str, Any] = {
-        "port": port,
+        "listen_host": "127.0.0.1",
+        "listen_port": port,
         "commerce_url": commerce_url,
         "commerce_stores": "default,de",
         "graphiql": True,

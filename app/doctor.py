@@ -65,7 +65,7 @@ async def _understand(parts: Parts, report: Report) -> None:
         report.facts.append(("version", f"not known: the pinned schema of {capabilities.like.name} is used"))
         report.warnings.append(
             f"introspection does not answer ({await _why_not(parts)}): set COMMERCE_VERSION, and name the shop's "
-            "attributes in CATALOG_ATTRIBUTES and CATALOG_FILTERS"
+            "attributes in CATALOG_ATTRIBUTES"
         )
     if capabilities.saas:
         report.fail(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from starlette.routing import Route
 from app.commerce.client import GraphQL, StoreContext
 from app.commerce.rest import AdminUser, Credentials, Integration, Rest
 from app.commerce.shop import Shop, StoreView
-from app.errors import UpstreamError, VitrineError
+from app.errors import VitrineError
 from app.http import Breaker, Upstream
 from app.settings import Settings
 from app.state import State
@@ -73,7 +72,8 @@ class Parts:
 
     def links_of(self, view: StoreView) -> Links:
         """How URLs of a store view leave."""
-        return Links(view, self.settings.storefront_url.replace("{store}", view.code), self.settings.media_url)
+        storefront = self.settings.storefront_url.replace("{store}", view.code)
+        return Links(view, storefront, self.settings.media_url, view.currency)
 
     async def open_context(self, asked: StoreContext) -> Context:
         """A request's context. Raises `UnknownStore`, `UnknownCurrency` or an `UpstreamError`."""
@@ -86,6 +86,7 @@ class Parts:
             default_store=self.shop.default,
             links_of=self.links_of,
             largest_page=self.settings.catalog_max_page_size,
+            most_reads=self.settings.graphql_max_reads,
         )
 
 
@@ -113,7 +114,7 @@ def build_parts(settings: Settings, *, transport: httpx2.AsyncBaseTransport | No
         stores=settings.commerce_stores,
         version=settings.commerce_version,
         attributes=settings.catalog_attributes,
-        filters=settings.catalog_filters,
+        patience=settings.commerce_timeout,
         schema_timeout=settings.commerce_schema_timeout,
         complexity=settings.commerce_max_complexity,
         state=state,
@@ -177,21 +178,14 @@ def create_app(settings: Settings, *, transport: httpx2.AsyncBaseTransport | Non
 
 @asynccontextmanager
 async def _lifespan(parts: Parts, app: FastAPI) -> AsyncIterator[None]:
-    known = await parts.shop.recall()
-    if not known:
-        try:
-            await parts.shop.refresh()
-        except UpstreamError as error:
-            # The process starts all the same: Commerce may come back, and other parts do not need it.
-            log.warning("commerce.unreachable_at_start", code=error.code, detail=error.detail)
+    # The process starts without Commerce too: it may come back, and health must be told meanwhile.
+    await parts.shop.start(parts.settings.commerce_refresh)
     app.state.ready = True
-    keeper = asyncio.create_task(parts.shop.keep(parts.settings.commerce_refresh, at_once=known))
     try:
         yield
     finally:
         app.state.ready = False
-        keeper.cancel()
-        await asyncio.gather(keeper, return_exceptions=True)
+        await parts.shop.stop()
         await parts.upstream.close()
         await parts.state.close()
 

@@ -23,8 +23,8 @@ class Settings(BaseSettings):
         frozen=True, env_file=".env", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
     )
 
-    host: str = Field("127.0.0.1", description="address to listen on")
-    port: int = Field(8000, ge=1, le=65535, description="port to listen on")
+    listen_host: str = Field("127.0.0.1", description="address to listen on")
+    listen_port: int = Field(8000, ge=1, le=65535, description="port to listen on")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="the least level logged")
     log_format: Literal["json", "console"] = Field("json", description="one JSON object a line, or for people")
     metrics: bool = Field(False, description="serve Prometheus metrics at /metrics; keep it off public networks")
@@ -67,9 +67,6 @@ class Settings(BaseSettings):
     catalog_attributes: Codes = Field(
         (), description="codes of the product attributes to serve; empty: all that Commerce's schema shows"
     )
-    catalog_filters: Codes = Field(
-        (), description="further attributes to filter by, where introspection is off and cannot tell them"
-    )
     catalog_max_page_size: int = Field(100, ge=1, le=300, description="largest pageSize; Commerce's own limit is 300")
 
     storefront_url: str = Field(
@@ -87,14 +84,20 @@ class Settings(BaseSettings):
     graphql_max_fields: int = Field(1000, ge=10, le=100_000, description="most fields of a query, fragments spread")
     graphql_max_aliases: int = Field(30, ge=0, le=10_000, description="most aliases of a query")
     graphql_max_tokens: int = Field(3000, ge=100, le=1_000_000, description="most tokens of a query")
-    graphql_max_bytes: int = Field(262_144, ge=1024, le=16_777_216, description="largest request body, in bytes")
+    graphql_max_reads: int = Field(20, ge=1, le=1000, description="most reads of Commerce that a query may cost")
+    graphql_max_bytes: int = Field(65_536, ge=1024, le=16_777_216, description="largest request body, in bytes")
 
-    @field_validator("commerce_stores", "catalog_attributes", "catalog_filters", mode="before")
+    @field_validator("log_level", "log_format", mode="before")
+    @classmethod
+    def _in_small_letters(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("commerce_stores", "catalog_attributes", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("commerce_stores", "catalog_attributes", "catalog_filters")
+    @field_validator("commerce_stores", "catalog_attributes")
     @classmethod
     def _are_codes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for code in value:

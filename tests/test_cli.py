@@ -38,10 +38,10 @@ def free_port() -> int:
 
 
 def test_a_wrong_setting_is_named_and_nothing_starts(tmp_path: Path) -> None:
-    done = vitrine("serve", cwd=tmp_path, COMMERCE_URL="not a url", PORT="99999")
+    done = vitrine("serve", cwd=tmp_path, COMMERCE_URL="not a url", LISTEN_PORT="99999")
     assert done.returncode == 2
     assert "COMMERCE_URL" in done.stderr
-    assert "PORT" in done.stderr
+    assert "LISTEN_PORT" in done.stderr
     assert "Traceback" not in done.stderr
     assert "not a url" not in done.stderr
 

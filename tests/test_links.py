@@ -27,8 +27,8 @@ VIEW = StoreView(
     "USD",
     ("USD",),
 )
-BARE = Links(VIEW, "", "")
-MOVED = Links(VIEW, "https://front.test/en", "https://cdn.test/m")
+BARE = Links(VIEW, "", "", "USD")
+MOVED = Links(VIEW, "https://front.test/en", "https://cdn.test/m", "USD")
 
 FORBIDDEN_TAGS = {
     "applet", "base", "embed", "form", "frame", "frameset", "iframe", "input", "link", "math", "meta", "noscript",
@@ -313,7 +313,7 @@ def test_a_link_and_a_picture_in_one_data_attribute_are_both_moved(links: Links)
 
 
 def test_a_storefront_under_commerces_own_address_is_put_in_once() -> None:
-    links = Links(VIEW, "https://shop.test/front", "https://shop.test/media/cdn")
+    links = Links(VIEW, "https://shop.test/front", "https://shop.test/media/cdn", "USD")
     content = (
         '<p data-x="https://shop.test/default/a.html" style="background-image:url(https://shop.test/media/a.jpg)">x</p>'
     )
@@ -409,7 +409,9 @@ def test_a_category_without_a_picture_has_none(name: str | None) -> None:
 
 
 def test_a_shop_that_names_no_urls_still_has_links() -> None:
-    links = Links(StoreView("default", {"base_url": None}, "USD", ("USD",)), "https://front.test", "https://cdn.test")
+    links = Links(
+        StoreView("default", {"base_url": None}, "USD", ("USD",)), "https://front.test", "https://cdn.test", "USD"
+    )
     assert links.page("a.html") == "https://front.test/a.html"
     assert links.picture("https://shop.test/media/a.jpg") == "https://shop.test/media/a.jpg"
     assert links.category_picture("a.jpg") == "a.jpg"

@@ -40,7 +40,7 @@ def test_every_setting_of_the_readme_exists() -> None:
     known = {name.upper() for name in Settings.model_fields}
     named = set(re.findall(r"\b(?:COMMERCE|CATALOG|STOREFRONT|MEDIA|REDIS|GRAPHQL)_[A-Z_]+\b", README))
     assert named - {VALIDATION_FAILED} <= known
-    assert {"GRAPHIQL", "INTROSPECTION", "METRICS", "HOST", "PORT"} <= known
+    assert {"GRAPHIQL", "INTROSPECTION", "METRICS", "LISTEN_HOST", "LISTEN_PORT"} <= known
 
 
 def test_every_code_that_an_error_can_have_is_explained() -> None:

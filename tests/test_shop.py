@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import time
 from collections.abc import Iterator
@@ -10,7 +11,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from app.sandbox.commerce import create_commerce
+from app.errors import UpstreamError
+from app.sandbox.commerce import Fault, create_commerce
 from app.state import State
 from tests.conftest import COMMERCE, running
 from tests.test_faults import Network
@@ -120,7 +122,7 @@ async def test_a_refresh_that_fails_leaves_what_was_known() -> None:
 
 async def test_where_introspection_is_off_the_pinned_slice_serves_with_the_attributes_of_the_settings() -> None:
     commerce = create_commerce("2.4.4", public_url=COMMERCE, introspection=False)
-    async with running(commerce, catalog_filters="color", catalog_attributes="color") as api:
+    async with running(commerce, catalog_attributes="color") as api:
         assert not api.parts.shop.capabilities.live
         query = """query Q($code: String!) {
           category(urlPath: "camp") { products(filter: [{attribute: $code, in: ["49"]}]) {
@@ -130,7 +132,12 @@ async def test_where_introspection_is_off_the_pinned_slice_serves_with_the_attri
         assert data["category"]["products"]["items"][0]["attributes"] == [
             {"code": "color", "options": [{"label": "Black"}]}
         ]
-        assert await api.codes(query, code="material") == ["UNKNOWN_ATTRIBUTE"]
+        assert (await api.data(query, code="material"))["category"]["products"]["items"] is not None
+        assert await api.codes(query, code="nosuch") == ["UNKNOWN_ATTRIBUTE"]
+        assert await api.codes(query, code="no such") == ["UNKNOWN_ATTRIBUTE"]
+        facets = '{ category(urlPath: "camp") { products { facets { attribute } } } }'
+        shown = await api.data(facets)
+        assert "material" in [facet["attribute"] for facet in shown["category"]["products"]["facets"]]
 
 
 async def test_where_introspection_is_off_a_version_of_the_settings_chooses_the_documents() -> None:
@@ -151,3 +158,43 @@ class Switch(httpx2.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         return await self._inner.handle_async_request(request)
+
+
+async def test_a_commerce_that_hangs_lets_the_process_start_within_one_deadline() -> None:
+    commerce = create_commerce("2.4.8", public_url=COMMERCE)
+    hang = commerce.faults.add(Fault("slow", times=None, seconds=30))
+    started = time.monotonic()
+    async with running(commerce, commerce_timeout=0.4, commerce_schema_timeout=20) as api:
+        assert time.monotonic() - started < 3
+        assert (await api.client.get("/healthz")).status_code == 200
+        asked = time.monotonic()
+        answers = await asyncio.gather(*(api.post("{ store { code } }") for _ in range(5)))
+        assert time.monotonic() - asked < 3
+        assert {answer.json()["errors"][0]["extensions"]["code"] for answer in answers} == {"UPSTREAM_UNAVAILABLE"}
+        assert hang.fired == 1
+
+
+async def test_a_store_code_that_the_shop_has_not_takes_no_other_store_view_away() -> None:
+    async with running(create_commerce("2.4.8", public_url=COMMERCE), commerce_stores="nosuch,de") as api:
+        data = await api.data("{ stores { code } }")
+        assert {store["code"] for store in data["stores"]} == {"default", "de", "en_eu"}
+        assert await api.codes("{ store { code } }", {"Store": "nosuch"}) == ["UNKNOWN_STORE"]
+
+
+async def test_a_store_view_that_fails_stays_as_it_was() -> None:
+    commerce = create_commerce("2.4.8", public_url=COMMERCE)
+    async with running(commerce) as api:
+        fault = commerce.faults.add(Fault("html_500", times=2, match="Store"))
+        with pytest.raises(UpstreamError):
+            await api.parts.shop.refresh()
+        fault.times = 0
+        assert set(api.parts.shop.views) == {"default", "de", "en_eu"}
+
+
+async def test_a_query_that_needs_more_reads_than_allowed_is_told_and_the_rest_is_answered() -> None:
+    async with running(create_commerce("2.4.8", public_url=COMMERCE), graphql_max_reads=3) as api:
+        query = "{" + " ".join(f'p{n}: product(sku: "TT-C0{n}") {{ sku }}' for n in range(1, 6)) + " store { code } }"
+        body = await api.ask(query)
+        assert [error["extensions"]["code"] for error in body["errors"]] == ["QUERY_TOO_EXPENSIVE"] * 2
+        assert sum(value is not None for value in body["data"].values()) == 4
+        assert len(api.commerce.requests) == 3

@@ -90,17 +90,17 @@ def from_introspection(result: dict[str, object], *, attributes: Collection[str]
     schema = build_client_schema(result, assume_valid=True)  # type: ignore[arg-type]
     if schema.query_type is None:
         raise TypeError("the schema has no queries")
-    return _picture(schema, live=True, like=nearest(schema), attributes=attributes or None, further=())
+    return _picture(schema, live=True, like=nearest(schema), attributes=attributes or None)
 
 
-def from_slice(version: str, *, attributes: Collection[str] = (), filters: Collection[str] = ()) -> Capabilities:
+def from_slice(version: str, *, attributes: Collection[str] = ()) -> Capabilities:
     """The picture that a pinned slice gives, of that version or the oldest.
 
-    The sample shop's attributes in the slice are not taken for this shop's: `attributes` and `filters` name those.
+    The sample shop's attributes in the slice are not taken for this shop's: `attributes` names those.
     """
     slices = list(pinned().values())
     like = next((found for found in slices if found.version == version), slices[0])
-    return _picture(_with(like.schema, attributes), live=False, like=like, attributes=attributes, further=filters)
+    return _picture(_with(like.schema, attributes), live=False, like=like, attributes=attributes)
 
 
 def _with(schema: GraphQLSchema, attributes: Collection[str]) -> GraphQLSchema:
@@ -119,7 +119,6 @@ def _picture(
     live: bool,
     like: Slice,
     attributes: Collection[str] | None,
-    further: Collection[str],
 ) -> Capabilities:
     filters: dict[str, FilterKind] = {}
     declared = schema.get_type("ProductAttributeFilterInput")
@@ -128,8 +127,8 @@ def _picture(
             kind = _KINDS.get(get_named_type(field.type).name)
             if kind and (live or code in SHIPPED_FILTERS):
                 filters[code] = kind
-    for code in further:
-        filters.setdefault(code, "equal")
+    if not live:
+        filters.update({code: "equal" for code in attributes or () if code not in filters})
     sorts = schema.get_type("ProductAttributeSortInput")
     return Capabilities(
         operations=Operations(schema, attributes=attributes),

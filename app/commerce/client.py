@@ -120,6 +120,8 @@ def decode(answer: Answer) -> Reply:
         raise UpstreamRefused(f"HTTP {answer.status}")
     if answer.status == 429:
         raise UpstreamUnavailable("HTTP 429")
+    if 300 <= answer.status < 400:
+        raise UpstreamInvalid(f"HTTP {answer.status} to {answer.headers.get('location', 'nowhere')}: not the base URL?")
     try:
         body = orjson.loads(answer.body)
     except orjson.JSONDecodeError:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from graphql import (
@@ -23,6 +23,7 @@ from app.commerce.pruning import Pruner, Unoffered, Walk, field_count, served_by
 from app.errors import Unsupported
 
 FOLDER = Path(__file__).parents[2] / "schema" / "operations"
+KEPT_DOCUMENTS = 256
 MAX_FIELDS = 300  # Commerce refuses a document of more (FACTS: complexity over 300)
 
 
@@ -123,8 +124,9 @@ class Operations:
         self.unoffered: dict[str, str] = {}
         self._chosen: dict[str, Source] = {}
         self._passed_over: dict[str, list[str]] = {}
-        self._documents: dict[tuple[str, frozenset[str]], Document] = {}
-        self._shares: dict[tuple[str, frozenset[str], int], tuple[Document, ...]] = {}
+        # Callers choose the sets of parts, so what is kept of them is bounded.
+        self._whole = lru_cache(maxsize=KEPT_DOCUMENTS)(self._build_whole)
+        self._shares = lru_cache(maxsize=KEPT_DOCUMENTS)(self._share_out)
         for name, variants in load().items():
             self._choose(name, variants)
 
@@ -148,15 +150,14 @@ class Operations:
 
     def document(self, name: str, flags: Iterable[str] = ()) -> Document:
         """The text to send for an operation with these optional parts. Raises `Unsupported`."""
+        return self._whole(name, frozenset(flags))
+
+    def _build_whole(self, name: str, flags: frozenset[str]) -> Document:
         source = self._source(name)
-        wanted = frozenset(flags)
-        key = (name, wanted)
-        if key not in self._documents:
-            unknown = wanted - flags_of(source)
-            if unknown:
-                raise LookupError(f"{name} has no optional part {sorted(unknown)}")
-            self._documents[key] = self._build(source, wanted, self.attributes)
-        return self._documents[key]
+        unknown = flags - flags_of(source)
+        if unknown:
+            raise LookupError(f"{name} has no optional part {sorted(unknown)}")
+        return self._build(source, flags, self.attributes)
 
     def documents(self, name: str, flags: Iterable[str], limit: int) -> tuple[Document, ...]:
         """The texts to send so that none is more complex than `limit`: one wherever that is possible.
@@ -167,12 +168,10 @@ class Operations:
         whole = self.document(name, wanted)
         if whole.fields <= limit:
             return (whole,)
-        key = (name, wanted, limit)
-        if key not in self._shares:
-            self._shares[key] = self._share_out(self._source(name), wanted, limit)
-        return self._shares[key]
+        return self._shares(name, wanted, limit)
 
-    def _share_out(self, source: Source, wanted: frozenset[str], limit: int) -> tuple[Document, ...]:
+    def _share_out(self, name: str, wanted: frozenset[str], limit: int) -> tuple[Document, ...]:
+        source = self._source(name)
         base = wanted & {"items"}
         shared: list[Document] = []
         flags: frozenset[str] = base
@@ -206,11 +205,11 @@ class Operations:
         for source in variants:
             one = pruner(source, self.schema, attributes=self.attributes)
             try:
-                operation, fragments = one.prune(source.operation)
+                operation = one.prune(source.operation)
             except Unoffered as absent:
                 reasons.append(absent.coordinate)
                 continue
-            problems = validate(self.schema, DocumentNode(definitions=(operation, *fragments)))
+            problems = validate(self.schema, DocumentNode(definitions=(operation,)))
             if problems:
                 reasons.append(problems[0].message)
                 continue
@@ -224,12 +223,12 @@ class Operations:
     def _build(self, source: Source, flags: frozenset[str], attributes: Collection[str]) -> Document:
         one = pruner(source, self.schema, attributes=attributes, flags=flags)
         try:
-            operation, fragments = one.prune(source.operation)
+            operation = one.prune(source.operation)
         except Unoffered as missing:
             raise Unsupported(source.name, f"nothing is left to ask of {missing.coordinate}") from None
         return Document(
             name=source.name,
-            text=print_ast(DocumentNode(definitions=(operation, *fragments))),
+            text=print_ast(operation),
             variables=frozenset(definition.variable.name.value for definition in operation.variable_definitions or ()),
-            fields=field_count(operation, fragments),
+            fields=field_count(operation.selection_set),
         )

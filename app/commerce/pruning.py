@@ -8,7 +8,7 @@ Documents are written against the newest Commerce schema with four directives of
 `@requires(coordinates:)` on an operation: input fields that the operation needs although no document names them
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
@@ -115,8 +115,8 @@ def served_by(node: FieldNode) -> list[str]:
 class Pruner:
     """Prunes one document (an operation and the fragments that it may use) to a schema.
 
-    `attributes` are the codes to put in the place of `@shopAttributes`; `flags` decides `@include(if: $withX)`: the
-    name of X with a small first letter is in it or not. Raises `Unoffered` when a required field is absent.
+    `attributes` are the codes to put in the place of `@shopAttributes`; `keeps` decides `@include(if: $withX)` by the
+    name of X with a small first letter. Raises `Unoffered` when a required field is absent.
     """
 
     def __init__(
@@ -132,10 +132,14 @@ class Pruner:
         self._fragments = fragments
         self._attributes = attributes
         self._keeps = keeps
-        self._pruned: dict[str, FragmentDefinitionNode | None] = {}
 
-    def prune(self, operation: OperationDefinitionNode) -> tuple[OperationDefinitionNode, list[FragmentDefinitionNode]]:
-        """The operation and the fragments that it still uses, without anything that the schema lacks."""
+    def prune(self, operation: OperationDefinitionNode) -> OperationDefinitionNode:
+        """The operation without anything that the schema lacks, and without named fragments.
+
+        Commerce chooses the attributes to load by walking the document itself, and loses those behind a fragment
+        within a fragment (magento2 issues 38863, 38762, 36544): so every fragment is written out where it is spread,
+        and one on the type that it stands in is dissolved.
+        """
         self._check_requirements(operation)
         root = self._schema.get_root_type(operation.operation)
         if root is None:
@@ -143,9 +147,8 @@ class Pruner:
         selection = self._selection(operation.selection_set, root)
         if selection is None:
             raise Unoffered(root.name)
-        fragments = _used_fragments(selection, self._pruned)
-        names = _variables(selection) | {name for each in fragments for name in _variables(each.selection_set)}
-        kept = OperationDefinitionNode(
+        names = _variables(selection)
+        return OperationDefinitionNode(
             operation=operation.operation,
             name=operation.name,
             variable_definitions=tuple(
@@ -156,7 +159,6 @@ class Pruner:
             directives=(),
             selection_set=selection,
         )
-        return kept, fragments
 
     def _check_requirements(self, operation: OperationDefinitionNode) -> None:
         requires = directive(operation.directives, "requires")
@@ -185,7 +187,7 @@ class Pruner:
             elif isinstance(node, InlineFragmentNode):
                 kept.extend(self._inline(node, parent))
             elif isinstance(node, FragmentSpreadNode):
-                kept.extend(self._spread(node))
+                kept.extend(self._spread(node, parent))
         return SelectionSetNode(selections=tuple(kept)) if kept else None
 
     def _included(self, node: _Node) -> bool:
@@ -255,36 +257,25 @@ class Pruner:
             for code in known
         ]
 
-    def _spread(self, node: FragmentSpreadNode) -> list[FragmentSpreadNode]:
-        if not self._included(node) or self._fragment(node.name.value) is None:
-            return []
-        return [FragmentSpreadNode(name=node.name, directives=())]
-
-    def _inline(self, node: InlineFragmentNode, parent: Composite) -> list[InlineFragmentNode]:
+    def _spread(self, node: FragmentSpreadNode, parent: Composite) -> Sequence[SelectionNode]:
         if not self._included(node):
-            return []
-        of: object = parent
-        if node.type_condition is not None:
-            of = self._composite(node.type_condition.name.value)
-        selection = self._selection(node.selection_set, of) if isinstance(of, Composite) else None
-        if selection is None:
-            return []
-        return [InlineFragmentNode(type_condition=node.type_condition, directives=(), selection_set=selection)]
+            return ()
+        definition = self._fragments[node.name.value]
+        return self._narrowed(definition.type_condition, definition.selection_set, parent)
 
-    def _fragment(self, name: str) -> FragmentDefinitionNode | None:
-        if name not in self._pruned:
-            definition = self._fragments[name]
-            of = self._composite(definition.type_condition.name.value)
-            selection = self._selection(definition.selection_set, of) if of is not None else None
-            self._pruned[name] = None
-            if selection is not None:
-                self._pruned[name] = FragmentDefinitionNode(
-                    name=definition.name,
-                    type_condition=definition.type_condition,
-                    directives=(),
-                    selection_set=selection,
-                )
-        return self._pruned[name]
+    def _inline(self, node: InlineFragmentNode, parent: Composite) -> Sequence[SelectionNode]:
+        return self._narrowed(node.type_condition, node.selection_set, parent) if self._included(node) else ()
+
+    def _narrowed(
+        self, condition: NamedTypeNode | None, selection: SelectionSetNode, parent: Composite
+    ) -> Sequence[SelectionNode]:
+        of = parent if condition is None else self._composite(condition.name.value)
+        kept = self._selection(selection, of) if of is not None else None
+        if kept is None:
+            return ()
+        if of is parent:
+            return kept.selections
+        return (InlineFragmentNode(type_condition=condition, directives=(), selection_set=kept),)
 
     def _composite(self, name: str) -> Composite | None:
         declared = self._schema.get_type(name)
@@ -293,23 +284,6 @@ class Pruner:
             return declared
         self.walk.absent.add(name)
         return None
-
-
-def _used_fragments(
-    selection: SelectionSetNode, pruned: dict[str, FragmentDefinitionNode | None]
-) -> list[FragmentDefinitionNode]:
-    used: dict[str, FragmentDefinitionNode] = {}
-    waiting = [selection]
-    while waiting:
-        for node in waiting.pop().selections:
-            if isinstance(node, FragmentSpreadNode):
-                definition = pruned[node.name.value]
-                if definition is not None and node.name.value not in used:
-                    used[node.name.value] = definition
-                    waiting.append(definition.selection_set)
-            elif isinstance(node, FieldNode | InlineFragmentNode) and node.selection_set is not None:
-                waiting.append(node.selection_set)
-    return list(used.values())
 
 
 def _variables(selection: SelectionSetNode) -> set[str]:
@@ -331,22 +305,12 @@ def _variables_of(value: object) -> set[str]:
     return {name for each in getattr(value, "fields", ()) for name in _variables_of(each.value)}
 
 
-def field_count(operation: OperationDefinitionNode, fragments: Collection[FragmentDefinitionNode]) -> int:
-    """The document's complexity as Commerce counts it: every field, fragments counted at each spread."""
-    by_name = {definition.name.value: definition.selection_set for definition in fragments}
-    known: dict[str, int] = {}
-
-    def count(selection: SelectionSetNode | None) -> int:
-        total = 0
-        for node in selection.selections if selection else ():
-            if isinstance(node, FieldNode):
-                total += 1 + count(node.selection_set)
-            elif isinstance(node, InlineFragmentNode):
-                total += count(node.selection_set)
-            elif isinstance(node, FragmentSpreadNode):
-                if node.name.value not in known:
-                    known[node.name.value] = count(by_name[node.name.value])
-                total += known[node.name.value]
-        return total
-
-    return count(operation.selection_set)
+def field_count(selection: SelectionSetNode | None) -> int:
+    """The complexity of a selection as Commerce counts it: every field in it, at any depth."""
+    total = 0
+    for node in selection.selections if selection else ():
+        if isinstance(node, FieldNode):
+            total += 1 + field_count(node.selection_set)
+        elif isinstance(node, InlineFragmentNode):
+            total += field_count(node.selection_set)
+    return total

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from typing import Any
 
 from graphql import parse
 
 from app.commerce.capabilities import Capabilities
 from app.commerce.client import GraphQL, Reply, StoreContext
-from app.commerce.operations import Document
+from app.commerce.operations import KEPT_DOCUMENTS, Document
 from app.commerce.shapes import Check, compile_shape
 from app.errors import UpstreamInvalid
 
@@ -17,13 +18,15 @@ class Reads:
     """Reads by one picture of Commerce; made anew when that picture changes.
 
     `limit` is the complexity that Commerce accepts: what is larger is asked in several documents at once and joined.
+    `spoiling` are attribute codes that spoil the metadata of all others, as readers found out.
     """
 
     def __init__(self, graphql: GraphQL, capabilities: Capabilities, *, limit: int) -> None:
         self.capabilities = capabilities
         self._graphql = graphql
         self._limit = limit
-        self._checks: dict[str, Check] = {}
+        self._check = lru_cache(maxsize=KEPT_DOCUMENTS)(self._compile)
+        self.spoiling: set[str] = set()
 
     def fits(self, name: str, flags: Collection[str]) -> bool:
         """Whether Commerce offers the operation and takes it with these optional parts in one document."""
@@ -43,16 +46,14 @@ class Reads:
         return first
 
     async def _ask(self, document: Document, variables: Mapping[str, object], context: StoreContext) -> Reply:
-        declared = {key: value for key, value in variables.items() if key in document.variables}
+        declared = {key: value for key, value in variables.items() if key in document.variables and value is not None}
         reply = await self._graphql.execute(document.name, document.text, declared, context)
         if not self._check(document)(reply.data):
             raise UpstreamInvalid(f"{document.name}: the data has another shape than was asked for")
         return reply
 
-    def _check(self, document: Document) -> Check:
-        if document.text not in self._checks:
-            self._checks[document.text] = compile_shape(self.capabilities.schema, parse(document.text))
-        return self._checks[document.text]
+    def _compile(self, document: Document) -> Check:
+        return compile_shape(self.capabilities.schema, parse(document.text))
 
 
 def _join(one: Any, other: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -18,6 +19,7 @@ from app.errors import UnknownCurrency, UnknownStore, UpstreamError, UpstreamInv
 from app.state import State
 from app.telemetry import log
 
+RETRY_SCHEMA_AFTER = 60.0  # seconds between tries to read the schema, while a pinned slice stands in for it
 RETRY_AFTER = 5.0  # seconds between tries of a request's own to learn the store views, while Commerce is away
 
 
@@ -53,8 +55,8 @@ class Shop:
 
     `stores` are codes that are known to exist (one per website): Commerce lists the store views of one website at a
     time, and only REST lists them all. `state` keeps the picture under `state_key`, so that a process can start while
-    Commerce is away. `version`, `attributes` and `filters` are for shops whose introspection is off; `complexity` is
-    the largest document that Commerce takes.
+    Commerce is away. `version` and `attributes` are for shops whose introspection is off; `complexity` is the largest
+    document that Commerce takes; `patience` is how long in seconds a start or a request waits for a first picture.
     """
 
     def __init__(
@@ -65,8 +67,8 @@ class Shop:
         stores: tuple[str, ...] = (),
         version: str = "",
         attributes: tuple[str, ...] = (),
-        filters: tuple[str, ...] = (),
         schema_timeout: float = 30,
+        patience: float = 10,
         complexity: int = MAX_FIELDS,
         state: State | None = None,
         state_key: str = "shop",
@@ -76,7 +78,6 @@ class Shop:
         self._named = stores
         self._version = version
         self._attributes = attributes
-        self._filters = filters
         self._schema_timeout = schema_timeout
         self._state = state or State("")
         self._state_key = state_key
@@ -87,8 +88,11 @@ class Shop:
         self._learning = asyncio.Lock()
         self._few = asyncio.Semaphore(FEW)
         self._tried = -RETRY_AFTER
+        self._patience = patience
+        self._attempt: asyncio.Task[None] | None = None
+        self._keeper: asyncio.Task[None] | None = None
         self._complexity = complexity
-        self.reads = self._reads_by(from_slice(version, attributes=attributes, filters=filters))
+        self.reads = self._reads_by(from_slice(version, attributes=attributes))
 
     def _reads_by(self, capabilities: Capabilities) -> Reads:
         return Reads(self._graphql, capabilities, limit=self._complexity)
@@ -150,24 +154,55 @@ class Shop:
         told = {"schema": self._schema_data, "views": views, "default": self._default}
         await self._state.save(self._state_key, orjson.dumps(told))
 
-    async def keep(self, interval: float, *, at_once: bool = False) -> None:
-        """Refreshes for ever, every `interval` seconds; sooner while nothing is known yet, and first `at_once`."""
+    async def start(self, interval: float) -> None:
+        """Takes the picture that another process kept, else waits a while for the first one; then keeps it fresh
+        every `interval` seconds until `stop`."""
+        known = await self.recall()
+        if not known:
+            await self._learn()
+        self._keeper = asyncio.create_task(self._keep(interval, at_once=known))
+
+    async def stop(self) -> None:
+        """Ends what goes on in the background."""
+        tasks = [task for task in (self._keeper, self._attempt) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _keep(self, interval: float, *, at_once: bool) -> None:
         while True:
             if not at_once:
-                await asyncio.sleep(interval if self._views else min(interval, RETRY_AFTER))
+                await asyncio.sleep(min(interval, self._soon()))
             at_once = False
-            try:
-                await self.refresh()
-            except UpstreamError as error:
-                log.warning("commerce.refresh_failed", code=error.code, detail=error.detail)
-            except Exception:  # noqa: BLE001 - a fault of ours must not end the keeping for ever
-                log.error("commerce.refresh_crashed", exc_info=True)
+            await self._try()
+
+    def _soon(self) -> float:
+        if not self._views:
+            return RETRY_AFTER
+        return math.inf if self.capabilities.live else RETRY_SCHEMA_AFTER
+
+    async def _try(self) -> None:
+        try:
+            await self.refresh()
+        except UpstreamError as error:
+            log.warning("commerce.refresh_failed", code=error.code, detail=error.detail)
+        except Exception:  # noqa: BLE001 - a fault of ours must not end the keeping for ever
+            log.error("commerce.refresh_crashed", exc_info=True)
+
+    async def _learn(self) -> None:
+        """Waits for a first picture, no longer than a read may take; one attempt serves all who wait."""
+        resting = time.monotonic() - self._tried < RETRY_AFTER
+        if self._attempt is None or (self._attempt.done() and not resting):
+            self._attempt = asyncio.create_task(self._try())
+        await asyncio.wait({self._attempt}, timeout=self._patience)
 
     async def view(self, context: StoreContext) -> StoreView:
         """The store view of a request. Raises `UnknownStore`, `UnknownCurrency`, or `UpstreamUnavailable` as long as
         nothing is known of the shop."""
         if not self._views:
             await self._learn()
+        if not self._views:
+            raise UpstreamUnavailable("nothing is known of the shop yet")
         code = context.store or self._default
         found = self._views.get(code)
         if found is None:
@@ -177,14 +212,6 @@ class Shop:
                 f"store view {code!r} has no currency {context.currency[:8]!r}; it has {', '.join(found.currencies)}"
             )
         return found
-
-    async def _learn(self) -> None:
-        async with self._learning:
-            if self._views:
-                return
-            if time.monotonic() - self._tried < RETRY_AFTER:
-                raise UpstreamUnavailable("nothing is known of the shop yet")
-            await self._refresh()
 
     async def _read_schema(self) -> None:
         reply = await self._graphql.execute(
@@ -216,18 +243,30 @@ class Shop:
             raise UpstreamInvalid(f"the schema cannot be read: {type(error).__name__}: {error}") from error
 
     async def _read_views(self) -> None:
-        configs: dict[str, Mapping[str, Any]] = {}
+        codes: dict[str, None] = {}
         asked: list[str | None] = [None, *await self._codes()]
         for code in asked:
-            if code is not None and code in configs:
+            if code in codes:
                 continue
-            reply = await self.reads.read("Stores", (), {}, StoreContext(code))
-            for config in reply.root("availableStores") or ():
-                configs.setdefault(str(config["store_code"]), config)
-        views = dict(zip(configs, await asyncio.gather(*map(self._read_view, configs)), strict=True))
+            try:
+                reply = await self.reads.read("Stores", (), {}, StoreContext(code))
+                codes.update(dict.fromkeys(str(config["store_code"]) for config in reply.root("availableStores") or ()))
+            except UpstreamError as error:
+                if code is None:
+                    raise
+                log.warning("commerce.store_views_unread", store=code, code=error.code, detail=error.detail)
         default = await self._read_view(None)
-        views[default.code] = default
-        self._views, self._default = views, default.code
+        read = await asyncio.gather(*map(self._try_view, codes))
+        views = {view.code: view for view in read if view is not None}
+        self._views, self._default = {**views, default.code: default}, default.code
+
+    async def _try_view(self, code: str) -> StoreView | None:
+        """A store view; one that cannot be read now stays as it was, and does not take the others with it."""
+        try:
+            return await self._read_view(code)
+        except UpstreamError as error:
+            log.warning("commerce.store_view_unread", store=code, code=error.code, detail=error.detail)
+            return self._views.get(code)
 
     async def _codes(self) -> tuple[str, ...]:
         """Store codes to ask by, so that every website is reached."""

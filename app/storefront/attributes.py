@@ -11,7 +11,7 @@ import strawberry
 
 from app.commerce.client import NOT_FOUND
 from app.errors import UpstreamFailed
-from app.storefront.common import Node, described
+from app.storefront.common import Node, described, present
 from app.storefront.context import Context, Info
 from app.storefront.links import plain
 from app.storefront.selection import selected
@@ -89,27 +89,34 @@ async def metadata(context: Context, codes: Collection[str], *, options: bool) -
     if context.capabilities.operations.variant("Attributes"):
         return await _older_metadata(context, codes, flags)
     reply = await context.read("Attributes", flags)
-    items = (reply.root("attributesList") or {}).get("items") or []
+    items = present((reply.root("attributesList") or {}).get("items"))
     return {
         str(node["code"]): _told(node.get("label"), node.get("frontend_input"), node.get("options"))
         for node in items
-        if node and node["code"] in codes
+        if node["code"] in codes
     }
 
 
 async def _older_metadata(context: Context, codes: Collection[str], flags: set[str]) -> Mapping[str, Node]:
+    asked = [code for code in codes if code not in context.spoiling]
     try:
-        items = await _older_items(context, list(codes), flags)
+        items = await _older_items(context, asked, flags) if asked else []
     except UpstreamFailed as error:
-        if error.category == NOT_FOUND or len(codes) < 2:
+        if error.category == NOT_FOUND or len(asked) < 2:
             raise
-        # One code that is no attribute can spoil the whole answer of 2.4.4: each is asked by itself.
-        each = await asyncio.gather(*(_older_items(context, [code], flags) for code in codes), return_exceptions=True)
-        items = [node for found in each if not isinstance(found, BaseException) for node in found]
+        items = []
+        # One code that is no attribute can spoil the whole answer of 2.4.4: each is asked by itself, and those that
+        # spoil are remembered.
+        alone = await asyncio.gather(*(_older_items(context, [code], flags) for code in asked), return_exceptions=True)
+        for code, found in zip(asked, alone, strict=True):
+            if isinstance(found, UpstreamFailed):
+                context.spoiling.add(code)
+            elif not isinstance(found, BaseException):
+                items += found
     return {
         str(node["attribute_code"]): _told(None, node.get("input_type"), node.get("attribute_options"))
-        for node in items
-        if node and node.get("input_type")
+        for node in present(items)
+        if node.get("input_type")
     }
 
 
@@ -121,7 +128,7 @@ async def _older_items(context: Context, codes: list[str], flags: set[str]) -> l
 
 
 def _told(label: str | None, kind: str | None, options: list[Node] | None) -> dict[str, Any]:
-    found = [AttributeOption.of(option) for option in options or () if str(option.get("value") or "").strip()]
+    found = [AttributeOption.of(option) for option in present(options) if str(option.get("value") or "").strip()]
     return {"label": plain(label), "input": kind.lower() if kind else None, "options": found}
 
 
@@ -130,7 +137,7 @@ async def attributes_of(
 ) -> list[ProductAttribute]:
     """A product's attributes: from `custom_attributesV2`, or from its own scalar fields with labels looked up."""
     if newer is not None:
-        found = [_newer(node) for node in newer.get("items") or () if node]
+        found = [_newer(node) for node in present(newer.get("items"))]
     else:
         found = await _older(info.context, own)
     wanted = None if codes is None else set(codes)
@@ -138,7 +145,7 @@ async def attributes_of(
 
 
 def _newer(node: Node) -> ProductAttribute:
-    options = [AttributeOption.of(option) for option in node.get("selected_options") or ()]
+    options = [AttributeOption.of(option) for option in present(node.get("selected_options"))]
     value = node.get("value") or ",".join(option.value for option in options)
     return ProductAttribute(code=str(node["code"]), value=value, options=options)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Annotated, Any, cast
 
 import strawberry
@@ -10,7 +11,7 @@ from strawberry.types.arguments import convert_arguments
 from app.commerce.client import Reply
 from app.errors import BadInput, Rejected
 from app.storefront.attributes import Attribute, filterable_attributes
-from app.storefront.common import Breadcrumb, Node, Seo, check_count, described
+from app.storefront.common import Breadcrumb, Node, Seo, check_count, described, present
 from app.storefront.context import SKUS_PER_READ, Info
 from app.storefront.filters import CATEGORY_FILTERS, ProductFilter, ProductSort
 from app.storefront.links import Links, plain
@@ -36,7 +37,7 @@ class NavigationItem:
     @classmethod
     def menu(cls, nodes: list[Node] | None, links: Links) -> list[NavigationItem]:
         """From Commerce's `children`: those that belong into the menu, in the shop's order."""
-        shown = (node for node in nodes or () if node.get("include_in_menu") != 0)
+        shown = (node for node in present(nodes) if node.get("include_in_menu") != 0)
         return [
             cls(
                 uid=strawberry.ID(str(node["uid"])),
@@ -142,9 +143,22 @@ async def find_category(info: Info, url_path: str) -> Category | None:
             {"path": url_path, **listing.variables({"category_url_path": {"eq": url_path}})},
         )
     found = reply or await context.read("Category", flags, {"path": url_path})
-    items = (found.root("categories") or {}).get("items") or ()
-    node = next((item for item in items if item), None)
-    return Category.of(node, reply, context.links) if node else None
+    items = present((found.root("categories") or {}).get("items"))
+    if not items:
+        return None
+    # Another store's category tree can have a category of the same path; then the products may be those of the other.
+    node = next((item for item in items if _belongs(item, context.links)), items[0])
+    return Category.of(node, reply if len(items) == 1 else None, context.links)
+
+
+def _belongs(node: Node, links: Links) -> bool:
+    """Whether a category is below the root of the store view."""
+    root = links.view.config.get("root_category_uid")
+    try:
+        number = base64.b64decode(str(root)).decode()
+    except ValueError:
+        return True
+    return number in str(node.get("path") or "").split("/")
 
 
 def _listing_below(info: Info, selection: Selection) -> Listing | None:
@@ -187,7 +201,7 @@ class CatalogQuery:
         if not 1 <= depth <= MAX_NAVIGATION_DEPTH:
             raise BadInput("depth", f"must be between 1 and {MAX_NAVIGATION_DEPTH}")
         reply = await info.context.read("Navigation", {f"level{level}" for level in range(2, depth + 1)})
-        roots = reply.root("categoryList") or ()
+        roots = present(reply.root("categoryList"))
         return [item for root in roots for item in NavigationItem.menu(root.get("children"), info.context.links)]
 
     @strawberry.field(description="The category of this path, such as men/tops-men, or null.")
@@ -230,8 +244,8 @@ class CatalogQuery:
                 **reviews_variables(info, selection),
             },
         )
-        items = (reply.root("products") or {}).get("items") or ()
-        return next((Product.of(item, info.context.links) for item in items if item), None)
+        items = present((reply.root("products") or {}).get("items"))
+        return next(iter(Product.all_of(items, info.context.links)), None)
 
     @strawberry.field(
         description=f"The products of these SKUs in their order, {SKUS_PER_READ} at most; null for each that is none."

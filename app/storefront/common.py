@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -16,6 +16,11 @@ from app.storefront.links import Links, plain
 Node = Mapping[str, Any]
 
 
+def present(nodes: Iterable[Node | None] | None) -> list[Node]:
+    """The nodes of one of Commerce's lists, any of which it may leave null."""
+    return [node for node in nodes or () if node]
+
+
 def described(text: str, **options: Any) -> Any:
     """A field that is read as it stands, with its description."""
     return strawberry.field(description=text, **options)
@@ -27,10 +32,16 @@ class Money:
     currency: str = described("The currency's ISO 4217 code.")
 
     @classmethod
-    def of(cls, node: Node | None, currency: str) -> Money:
-        """From Commerce's `Money`; `currency` where it names none. Commerce's null is zero."""
-        code = (node and node.get("currency")) or currency
-        return cls(amount=exact((node and node.get("value")) or 0, code), currency=code)
+    def of(cls, node: Node | None, currency: str) -> Money | None:
+        """From Commerce's `Money`; `currency` where it names none. A price that the shop hides is null, not zero."""
+        if not node or node.get("value") is None:
+            return None
+        return cls.exact(node["value"], node.get("currency") or currency)
+
+    @classmethod
+    def exact(cls, value: float | str, currency: str) -> Money:
+        """An amount in a currency."""
+        return cls(amount=exact(value, currency), currency=currency)
 
 
 @strawberry.type(description="A picture.")
@@ -81,7 +92,7 @@ class Breadcrumb:
                 url_path=node.get("category_url_path"),
                 url=links.path(f"{node['category_url_path']}{suffix}") if node.get("category_url_path") else None,
             )
-            for node in sorted(nodes or (), key=lambda node: node.get("category_level") or 0)
+            for node in sorted(present(nodes), key=lambda node: node.get("category_level") or 0)
         ]
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from enum import Enum
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import strawberry
 
 from app.errors import BadInput
 from app.storefront.catalog import Category, find_category
-from app.storefront.common import Node, Seo, check_count, described
+from app.storefront.common import Node, Seo, check_count, described, present
 from app.storefront.context import Context, Info
 from app.storefront.links import Links, plain
 from app.storefront.products import Product, product_flags
@@ -72,7 +72,9 @@ class RouteKind(Enum):
 
 @strawberry.type(description="Where a URL sends the browser.")
 class Redirect:
-    status: int = described("301 for always, 302 for now.")
+    status: int = described(
+        "The HTTP status of the redirect: 301 for always, 302 for now, or another that the shop chose."
+    )
     url: str = described("The URL to go to.")
 
 
@@ -85,7 +87,7 @@ class Route:
 
     @strawberry.field(description="The product, if the URL leads to one.")
     async def product(self, info: Info) -> Annotated[Product, strawberry.lazy("app.storefront.products")] | None:
-        if self.kind is not RouteKind.PRODUCT:
+        if self.kind is not RouteKind.PRODUCT or not self.node.get("sku"):
             return None
         selection = selected(info)
         found = await info.context.products(
@@ -95,20 +97,23 @@ class Route:
 
     @strawberry.field(description="The category, if the URL leads to one.")
     async def category(self, info: Info) -> Category | None:
-        return await find_category(info, self.node["url_path"]) if self.kind is RouteKind.CATEGORY else None
+        path = self.node.get("url_path") if self.kind is RouteKind.CATEGORY else None
+        return await find_category(info, path) if path else None
 
     @strawberry.field(description="The CMS page, if the URL leads to one.")
     async def page(self, info: Info) -> Page | None:
-        return await find_page(info.context, self.node["identifier"]) if self.kind is RouteKind.PAGE else None
+        identifier = self.node.get("identifier") if self.kind is RouteKind.PAGE else None
+        return await find_page(info.context, identifier) if identifier else None
 
     @classmethod
-    def of(cls, node: Node, links: Links) -> Route:
-        """From one of Commerce's `RoutableInterface`."""
+    def of(cls, node: Node, links: Links) -> Route | None:
+        """From one of Commerce's `RoutableInterface`; None for what names no thing that can be shown."""
         url = links.page(node.get("relative_url"))
         status = node.get("redirect_code") or 0
         if status:
             return cls(node=node, kind=RouteKind.REDIRECT, url=url, redirect=Redirect(status=status, url=url or "/"))
-        return cls(node=node, kind=RouteKind(node["type"]), url=url, redirect=None)
+        kind = next((kind for kind in RouteKind if kind.value == node.get("type")), None)
+        return cls(node=node, kind=kind, url=url, redirect=None) if kind else None
 
 
 async def find_page(context: Context, identifier: str) -> Page | None:
@@ -134,8 +139,7 @@ class ContentQuery:
         reply = await info.context.read("Blocks", (), {"identifiers": list(dict.fromkeys(identifiers))})
         found = {
             node["identifier"]: Block.of(node, info.context.links)
-            for node in (reply.root("cmsBlocks") or {}).get("items") or ()
-            if node
+            for node in present((reply.root("cmsBlocks") or {}).get("items"))
         }
         return [found.get(identifier) for identifier in identifiers]
 
@@ -144,8 +148,7 @@ class ContentQuery:
         links = info.context.links
         reply = await info.context.read("Route", (), {"url": route_path(url, links.storefront)})
         node = reply.root("route")
-        known = node and (node.get("redirect_code") or node.get("type") in {kind.value for kind in RouteKind})
-        return Route.of(node, links) if node and known else None
+        return Route.of(node, links) if node else None
 
 
 def route_path(url: str, storefront: str) -> str:
@@ -153,10 +156,10 @@ def route_path(url: str, storefront: str) -> str:
     if not url.strip() or len(url) > MAX_URL:
         raise BadInput("url", f"must have between 1 and {MAX_URL} characters")
     path = url.strip()
-    if storefront and path.startswith(storefront):
+    if storefront and path.startswith(storefront) and path[len(storefront) :][:1] in ("", "/", "?", "#"):
         path = path[len(storefront) :]
     try:
-        path = urlsplit(path).path
+        path = unquote(urlsplit(path).path, errors="strict")
     except ValueError:
         raise BadInput("url", "is no URL") from None
     return path.strip("/") or "/"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,7 @@ from app.commerce.capabilities import Capabilities
 from app.commerce.client import Problem, Reply, StoreContext
 from app.commerce.reads import Reads
 from app.commerce.shop import StoreView
+from app.errors import TooExpensive
 from app.storefront.links import Links
 
 SKUS_PER_READ = 100
@@ -23,7 +25,8 @@ Variables = tuple[tuple[str, object], ...]
 class Context:
     """The context of one request.
 
-    `store` is what Commerce is told, `links_of` how URLs of a store view leave, `largest_page` the largest page size.
+    `store` is what Commerce is told, `links_of` how URLs of a store view leave, `largest_page` the largest page size,
+    `most_reads` how many different reads one request may cost Commerce.
     """
 
     def __init__(
@@ -36,14 +39,16 @@ class Context:
         default_store: str,
         links_of: Callable[[StoreView], Links],
         largest_page: int,
+        most_reads: int,
     ) -> None:
         self._reads = reads
         self.store = store
         self.views = views
         self.default_store = default_store
         self.links_of = links_of
-        self.links = links_of(view)
+        self.links = replace(links_of(view), currency=store.currency or view.currency)
         self.largest_page = largest_page
+        self._most_reads = most_reads
         self.operation_name: str | None = None
         self.problems: list[Problem] = []
         self._memory: dict[object, asyncio.Task[Reply]] = {}
@@ -53,6 +58,11 @@ class Context:
     def capabilities(self) -> Capabilities:
         """What the connected Commerce offers."""
         return self._reads.capabilities
+
+    @property
+    def spoiling(self) -> set[str]:
+        """Attribute codes that are known to spoil the metadata of others, shared by all requests."""
+        return self._reads.spoiling
 
     def fits(self, name: str, flags: Collection[str]) -> bool:
         """Whether Commerce takes the operation with these optional parts in one document."""
@@ -74,6 +84,8 @@ class Context:
         wanted = frozenset(flags)
         key = (name, wanted, repr(sorted((variables or {}).items())))
         if key not in self._memory:
+            if len(self._memory) >= self._most_reads:
+                raise TooExpensive(f"the query needs more than {self._most_reads} reads of the shop's backend")
             self._memory[key] = asyncio.create_task(self._read(name, wanted, variables or {}, quiet))
         # A resolver that is cancelled must not take the read away from others that wait for it.
         return await asyncio.shield(self._memory[key])
@@ -108,8 +120,10 @@ class Context:
             {"filter": {"sku": {"in": skus}}, "pageSize": len(skus), "currentPage": 1, **dict(variables)},
         )
         found = (reply.root("products") or {}).get("items") or []
-        by_sku = {node["sku"]: node for node in found if node}
-        return [by_sku.get(sku) for sku in skus]
+        by_sku = {node["sku"]: node for node in found if node and node.get("sku")}
+        # Commerce finds a SKU in any case; the exact one is meant where there are several.
+        any_case = {sku.casefold(): node for sku, node in by_sku.items()}
+        return [by_sku.get(sku) or any_case.get(sku.casefold()) for sku in skus]
 
     async def close(self) -> None:
         """Ends what nobody waits for any more."""

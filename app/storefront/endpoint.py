@@ -129,7 +129,7 @@ class Endpoint:
         return bytes(body)
 
     async def _execute(self, call: Call, context: Context, method: str) -> ExecutionResult:
-        allowed = {OperationType.QUERY} if method == "GET" else {OperationType.QUERY, OperationType.MUTATION}
+        allowed = {OperationType.QUERY, OperationType.MUTATION} if method == "POST" else {OperationType.QUERY}
         try:
             return await self._schema.execute(
                 call.query,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -13,6 +14,7 @@ from app.commerce.capabilities import Capabilities
 from app.errors import BadInput, UnknownAttribute
 from app.storefront.common import described
 
+_CODE = re.compile(r"[a-z][a-z0-9_]{0,59}")  # Commerce's rule for attribute codes
 MAX_FILTERS = 20
 MAX_VALUES = 100
 CATEGORY_FILTERS = frozenset({"category_id", "category_uid", "category_url_path"})
@@ -57,6 +59,8 @@ def build_filter(
 ) -> dict[str, dict[str, object]]:
     """Commerce's filter input. `without` names attributes that cannot be used here.
 
+    Where Commerce does not tell which attributes there are, one that is not known is taken for one with exact values.
+
     Raises `UnknownAttribute`, or `BadInput` that names the argument at fault.
     """
     built: dict[str, dict[str, object]] = {}
@@ -66,11 +70,11 @@ def build_filter(
     for place, condition in enumerate(filters or ()):
         at = f"filter[{place}]"
         code = condition.attribute
-        if code not in known:
+        if code not in known and (capabilities.live or code in without or not _CODE.fullmatch(code)):
             raise UnknownAttribute(f"{at}.attribute", code, known)
         if code in built:
             raise BadInput(f"{at}.attribute", f"there is another condition on {code!r}")
-        built[code] = _BUILDERS[capabilities.filters[code]](condition, at)
+        built[code] = _BUILDERS[capabilities.filters.get(code, "equal")](condition, at)
     return built
 
 

@@ -43,7 +43,7 @@ _RUNNING_STYLE = re.compile(r"expression\(|javascript:|vbscript:", re.IGNORECASE
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """How URLs of one store view leave Vitrine.
+    """How what one store view has leaves Vitrine: its URLs, and the currency of prices that name none.
 
     `storefront` is where the storefront's pages are ("" makes links start with /), `media` where its pictures are (""
     keeps Commerce's own media URL).
@@ -52,6 +52,12 @@ class Links:
     view: StoreView
     storefront: str
     media: str
+    currency: str
+
+    @property
+    def base_currency(self) -> str:
+        """The currency in which the shop keeps the prices that Commerce does not convert."""
+        return str(self.view.config.get("base_currency_code") or self.view.currency)
 
     def path(self, path: str | None) -> str | None:
         """The storefront's URL of a path such as `women/tops.html`; None of None."""
@@ -67,7 +73,7 @@ class Links:
 
     def picture(self, url: str | None) -> str | None:
         """The URL of a picture; a broken one of Commerce (FACTS: with white space in it) is mended."""
-        return self._media("".join(url.split())) if url else None
+        return self._media("".join(url.splitlines()).strip().replace(" ", "%20")) if url else None
 
     def category_picture(self, name: str | None) -> str | None:
         """The URL of a category's picture, of which Commerce may give only the file's name or its path."""
@@ -118,11 +124,24 @@ class Links:
 
     def _moved(self, url: str) -> str:
         """A URL of Commerce as the storefront's; any other as it is."""
+        url = self._whole(url)
         if url.startswith(self.view.media_urls):
             return self._media(url)
         for base in self.view.base_urls:
             if url.startswith(base) or url == base.rstrip("/"):
-                return f"{self.storefront}/{url[len(base) :]}"
+                return f"{self.storefront}/{url[len(base) :].lstrip('/')}"
+        return url
+
+    def _whole(self, url: str) -> str:
+        """A URL that says no scheme, or that is a path to media, as the whole URL that it is at Commerce."""
+        if url.startswith("//"):
+            whole = {f"//{base.partition('//')[2]}": base for base in (*self.view.media_urls, *self.view.base_urls)}
+            own = next((start for start in sorted(whole, key=len, reverse=True) if url.startswith(start)), None)
+            return whole[own] + url[len(own) :] if own else url
+        for base in self.view.media_urls:
+            path = urlsplit(base).path
+            if len(path) > 1 and url.startswith(path):
+                return base + url[len(path) :]
         return url
 
     def _moved_within(self, text: str) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Mapping
 
 import strawberry
 
+from app.commerce.capabilities import SHIPPED_FILTERS
 from app.commerce.client import Reply
-from app.errors import UpstreamFailed
-from app.storefront.common import Node, check_page, described
+from app.errors import UnknownAttribute, UpstreamFailed
+from app.storefront.common import Node, check_page, described, present
 from app.storefront.context import Context, Info
 from app.storefront.filters import ProductFilter, ProductSort, build_filter, build_sort
 from app.storefront.links import Links, plain
@@ -43,8 +44,7 @@ class Facet:
                 FacetOption(
                     value=str(option["value"]), label=plain(option.get("label")) or "", count=option.get("count") or 0
                 )
-                for option in node.get("options") or ()
-                if option
+                for option in present(node.get("options"))
             ],
         )
 
@@ -68,8 +68,8 @@ class ProductList:
     suggestions: list[str] = described("Other texts to search for, where the shop's search engine has some.")
 
     @classmethod
-    def of(cls, node: Node, page: int, page_size: int, links: Links, filters: Collection[str]) -> ProductList:
-        """From Commerce's `Products`; facets that are not among the `filters` could not be used, and are left out."""
+    def of(cls, node: Node, page: int, page_size: int, links: Links, usable: Callable[[str], bool]) -> ProductList:
+        """From Commerce's `Products`; facets of attributes that are not `usable` as filters are left out."""
         total = node.get("total_count") or 0
         sorts = node.get("sort_fields") or {}
         return cls(
@@ -77,21 +77,18 @@ class ProductList:
             page=page,
             page_size=page_size,
             pages=(node.get("page_info") or {}).get("total_pages") or math.ceil(total / page_size),
-            items=[Product.of(item, links) for item in node.get("items") or () if item],
-            facets=[
-                Facet.of(facet)
-                for facet in node.get("aggregations") or ()
-                if facet and facet["attribute_code"] in filters
-            ],
+            items=Product.all_of(node.get("items"), links),
+            facets=[Facet.of(facet) for facet in present(node.get("aggregations")) if usable(facet["attribute_code"])],
             sorts=[
                 SortOption(
                     value=option["value"],
                     label=plain(option.get("label")) or "",
                     is_default=option["value"] == sorts.get("default"),
                 )
-                for option in sorts.get("options") or ()
+                for option in present(sorts.get("options"))
+                if option.get("value")
             ],
-            suggestions=[each["search"] for each in node.get("suggestions") or () if each],
+            suggestions=[found["search"] for found in present(node.get("suggestions"))],
         )
 
 
@@ -111,9 +108,12 @@ class Listing:
     ) -> None:
         check_page(page, page_size, context.largest_page)
         self._context = context
+        self._without = without
         self._page = page
         self._page_size = page_size
         self.filter = build_filter(filters, context.capabilities, without=without)
+        guessing = not context.capabilities.live
+        self._guessed = [code for code in self.filter if guessing and code not in SHIPPED_FILTERS]
         self.sort = build_sort(sort, context.capabilities)
         self.flags = {"total", *(flag for flag in ("facets", "sorts", "suggestions") if flag in selection)}
         items = selection.at("items")
@@ -135,7 +135,14 @@ class Listing:
 
     async def ask(self, fixed: Mapping[str, object], **search: str) -> ProductList:
         """The page, in a call of its own."""
-        reply = await self._context.read("Products", self.flags, self.variables(fixed, **search))
+        try:
+            reply = await self._context.read("Products", self.flags, self.variables(fixed, **search))
+        except UpstreamFailed as error:
+            # Where introspection is off only Commerce itself knows the shop's attributes.
+            if self._guessed and error.category == "graphql":
+                known = self._context.capabilities.filters
+                raise UnknownAttribute("filter", self._guessed[0], known) from None
+            raise
         return await self.of(reply, fixed, **search)
 
     async def of(self, reply: Reply, fixed: Mapping[str, object], **search: str) -> ProductList:
@@ -146,8 +153,11 @@ class Listing:
             if self._page == 1 or error.category != "graphql-input":
                 raise
             node = await self._past_the_end(error, fixed, search)
-        filters = self._context.capabilities.filters
-        return ProductList.of(node, self._page, self._page_size, self._context.links, filters)
+        return ProductList.of(node, self._page, self._page_size, self._context.links, self._usable)
+
+    def _usable(self, attribute: str) -> bool:
+        capabilities = self._context.capabilities
+        return attribute not in self._without and (attribute in capabilities.filters or not capabilities.live)
 
     async def _past_the_end(
         self, error: UpstreamFailed, fixed: Mapping[str, object], search: Mapping[str, str]

@@ -7,7 +7,7 @@ from enum import Enum
 
 import strawberry
 
-from app.storefront.common import Image, Money, Node, described
+from app.storefront.common import Image, Money, Node, described, present
 from app.storefront.links import Links, is_safe_url, plain
 from app.storefront.prices import Price, PriceAdjustment
 
@@ -62,7 +62,8 @@ class ConfigurableOption:
                     label=plain(value.get("label")) or "",
                     swatch=Swatch.of(value.get("swatch_data"), links),
                 )
-                for value in node.get("values") or ()
+                for value in present(node.get("values"))
+                if value.get("uid") and value.get("value_index") is not None
             ],
         )
 
@@ -81,7 +82,7 @@ class Variant:
     sku: str = described("The variant's own SKU.")
     name: str = described("The variant's own name.")
     values: list[VariantValue] = described("The values that choose this variant.")
-    price: Price = described("What this variant costs.")
+    price: Price | None = described("What this variant costs, or null where the shop hides prices.")
     image: Image | None = described("A picture of this variant.")
     in_stock: bool = described("Whether this variant can be bought now.")
     only_left: Decimal | None = described("How many are left, when they are few and the shop says so.")
@@ -100,12 +101,12 @@ class Variant:
                 VariantValue(
                     uid=strawberry.ID(str(value["uid"])),
                     attribute=str(value["code"]),
-                    value=str(value["value_index"]),
+                    value=str(value.get("value_index", "")),
                     label=plain(value.get("label")) or "",
                 )
-                for value in node.get("attributes") or ()
+                for value in present(node.get("attributes"))
             ],
-            price=Price.of(product["price_range"]["minimum_price"], links.view.currency),
+            price=Price.of((product.get("price_range") or {}).get("minimum_price"), links.currency),
             image=Image.of(product.get("image"), name, links),
             in_stock=product.get("stock_status") == IN_STOCK,
             only_left=None if left is None else Decimal(str(left)),
@@ -130,7 +131,7 @@ class BundleChoice:
         """From Commerce's `BundleItemOption`; its product is null when it is not for sale."""
         product = node.get("product") or {}
         label = plain(node.get("label") or product.get("name")) or ""
-        price = product["price_range"]["minimum_price"]["final_price"] if product.get("price_range") else None
+        lowest = (product.get("price_range") or {}).get("minimum_price") or {}
         return cls(
             uid=strawberry.ID(str(node["uid"])),
             label=label,
@@ -138,8 +139,8 @@ class BundleChoice:
             quantity=Decimal(str(node.get("quantity") or 0)),
             can_change_quantity=bool(node.get("can_change_quantity")),
             is_default=bool(node.get("is_default")),
-            adjustment=PriceAdjustment.of(node, links.view.currency),
-            price=Money.of(price, links.view.currency) if price else None,
+            adjustment=PriceAdjustment.of(node, links.base_currency),
+            price=Money.of(lowest.get("final_price"), links.currency),
             image=Image.of(product.get("image"), label, links),
             in_stock=product.get("stock_status") == IN_STOCK,
         )
@@ -156,7 +157,7 @@ class BundleOption:
     @classmethod
     def of(cls, node: Node, links: Links) -> BundleOption:
         """From Commerce's `BundleItem`."""
-        choices = sorted(node.get("options") or (), key=lambda choice: choice.get("position") or 0)
+        choices = sorted(present(node.get("options")), key=lambda choice: choice.get("position") or 0)
         return cls(
             uid=strawberry.ID(str(node["uid"])),
             title=plain(node.get("title")) or "",
@@ -173,7 +174,7 @@ class GroupedItem:
     quantity: Decimal = described("How many are offered by default.")
     url: str | None = described("The product's URL in the storefront.")
     image: Image | None = described("A picture of the product.")
-    price: Price = described("What the product costs.")
+    price: Price | None = described("What the product costs, or null where the shop hides prices.")
     in_stock: bool = described("Whether the product can be bought now.")
 
     @classmethod
@@ -188,7 +189,7 @@ class GroupedItem:
             quantity=Decimal(str(node.get("qty") or 0)),
             url=links.path(f"{key}{product.get('url_suffix') or ''}") if key else None,
             image=Image.of(product.get("image"), name, links),
-            price=Price.of(product["price_range"]["minimum_price"], links.view.currency),
+            price=Price.of((product.get("price_range") or {}).get("minimum_price"), links.currency),
             in_stock=product.get("stock_status") == IN_STOCK,
         )
 
@@ -197,7 +198,9 @@ class GroupedItem:
 class DownloadLink:
     uid: strawberry.ID = described("Identifies the file when it is put into a cart.")
     title: str = described("The file's title.")
-    price: Money = described("What it adds to the price, when the files are sold one by one.")
+    price: Money = described(
+        "What it adds to the price when the files are sold one by one, in the shop's base currency."
+    )
     sample_url: str | None = described("Where a sample of it is.")
 
     @classmethod
@@ -206,7 +209,7 @@ class DownloadLink:
         return cls(
             uid=strawberry.ID(str(node["uid"])),
             title=plain(node.get("title")) or "",
-            price=Money.of({"value": node.get("price")}, links.view.currency),
+            price=Money.exact(node.get("price") or 0, links.base_currency),
             sample_url=_sample(node),
         )
 
@@ -272,7 +275,7 @@ class CustomOption:
         value = node.get(kind)
         single = value if isinstance(value, dict) else {}
         many = value if isinstance(value, list) else []
-        currency = links.view.currency
+        currency = links.base_currency
         return cls(
             uid=strawberry.ID(str(node["uid"])),
             title=plain(node.get("title")) or "",
@@ -291,7 +294,7 @@ class CustomOption:
                     adjustment=PriceAdjustment.of(each, currency),
                     sku=each.get("sku"),
                 )
-                for each in sorted(many, key=lambda each: each.get("sort_order") or 0)
+                for each in sorted(present(many), key=lambda each: each.get("sort_order") or 0)
             ],
         )
 

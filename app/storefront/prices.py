@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import strawberry
 
-from app.storefront.common import Money, Node, described
+from app.storefront.common import Money, Node, described, present
 
 
 @strawberry.type(description="How much a final price is below the regular one.")
@@ -20,7 +20,7 @@ class Discount:
         if not node or not node.get("amount_off"):
             return None
         return cls(
-            amount=Money.of({"value": node["amount_off"]}, currency),
+            amount=Money.exact(node["amount_off"], currency),
             percent=Decimal(str(node.get("percent_off") or 0)),
         )
 
@@ -32,11 +32,13 @@ class Price:
     discount: Discount | None = described("How much the final price is lower, or null.")
 
     @classmethod
-    def of(cls, node: Node, currency: str) -> Price:
-        """From Commerce's `ProductPrice`."""
-        final = Money.of(node["final_price"], currency)
+    def of(cls, node: Node | None, currency: str) -> Price | None:
+        """From Commerce's `ProductPrice`; None for a price that the shop hides."""
+        final = Money.of(node.get("final_price"), currency) if node else None
+        if node is None or final is None:
+            return None
         return cls(
-            regular=Money.of(node.get("regular_price") or node["final_price"], currency),
+            regular=Money.of(node.get("regular_price"), currency) or final,
             final=final,
             discount=Discount.of(node.get("discount"), final.currency),
         )
@@ -49,12 +51,15 @@ class TierPrice:
     discount: Discount | None = described("How much that is below the regular price.")
 
     @classmethod
-    def of(cls, node: Node, currency: str) -> TierPrice:
-        """From Commerce's `TierPrice`."""
+    def of(cls, node: Node, currency: str) -> TierPrice | None:
+        """From Commerce's `TierPrice`; None for a price that the shop hides."""
+        final = Money.of(node.get("final_price"), currency)
+        if final is None:
+            return None
         return cls(
-            quantity=Decimal(str(node["quantity"])),
-            final=Money.of(node["final_price"], currency),
-            discount=Discount.of(node.get("discount"), currency),
+            quantity=Decimal(str(node.get("quantity") or 0)),
+            final=final,
+            discount=Discount.of(node.get("discount"), final.currency),
         )
 
 
@@ -68,30 +73,34 @@ class ProductPrice:
     tiers: list[TierPrice] = described("Prices for buying more of the same.")
 
     @classmethod
-    def of(cls, node: Node, currency: str) -> ProductPrice:
-        """From the `price_range` and `price_tiers` of a product."""
-        span = node["price_range"]
-        minimum = Price.of(span["minimum_price"], currency)
-        highest = span.get("maximum_price")
+    def of(cls, node: Node, currency: str) -> ProductPrice | None:
+        """From the `price_range` and `price_tiers` of a product; None for a price that the shop hides."""
+        span = node.get("price_range") or {}
+        minimum = Price.of(span.get("minimum_price"), currency)
+        if minimum is None:
+            return None
+        tiers = (TierPrice.of(tier, currency) for tier in present(node.get("price_tiers")))
         return cls(
             regular=minimum.regular,
             final=minimum.final,
             discount=minimum.discount,
             minimum=minimum,
-            maximum=Price.of(highest, currency) if highest else minimum,
-            tiers=[TierPrice.of(tier, currency) for tier in node.get("price_tiers") or ()],
+            maximum=Price.of(span.get("maximum_price"), currency) or minimum,
+            tiers=[tier for tier in tiers if tier is not None],
         )
 
 
-@strawberry.type(description="What a choice adds to a price: an amount, or a percentage of it.")
+@strawberry.type(
+    description="What a choice adds to a price: an amount in the shop's base currency, or a percentage of the price."
+)
 class PriceAdjustment:
     amount: Money | None = described("The amount added, or null when it is a percentage.")
     percent: Decimal | None = described("The percentage added, or null when it is an amount.")
 
     @classmethod
-    def of(cls, node: Node, currency: str) -> PriceAdjustment:
-        """From the `price` and `price_type` of a choice."""
+    def of(cls, node: Node, base_currency: str) -> PriceAdjustment:
+        """From the `price` and `price_type` of a choice. Commerce gives these prices as they are kept, unconverted."""
         value = node.get("price") or 0
         if node.get("price_type") == "PERCENT":
             return cls(amount=None, percent=Decimal(str(value)))
-        return cls(amount=Money.of({"value": value}, currency), percent=None)
+        return cls(amount=Money.exact(value, base_currency), percent=None)

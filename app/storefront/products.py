@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -10,7 +10,7 @@ import strawberry
 
 from app.commerce.pruning import ATTRIBUTE_ALIAS
 from app.storefront.attributes import ProductAttribute, attributes_of
-from app.storefront.common import Breadcrumb, Image, Node, Seo, described
+from app.storefront.common import Breadcrumb, Image, Node, Seo, described, present
 from app.storefront.context import Info
 from app.storefront.links import Links, is_safe_url, plain
 from app.storefront.options import (
@@ -155,13 +155,20 @@ class Product:
     url: str | None = described("The product's URL in the storefront.")
     in_stock: bool = described("Whether the product can be bought now.")
     image: Image | None = described("The main picture.")
-    price: ProductPrice = described("What the product costs in the request's currency.")
+    price: ProductPrice | None = described(
+        "What the product costs in the request's currency, or null where the shop hides prices."
+    )
     rating: Rating = described("What shoppers say of it, in short.")
+
+    @classmethod
+    def all_of(cls, nodes: Iterable[Node | None] | None, links: Links) -> list[Product]:
+        """From a list of Commerce's products; one without a SKU cannot be shown and is left out."""
+        return [cls.of(node, links) for node in present(nodes) if node.get("sku")]
 
     @classmethod
     def of(cls, node: Node, links: Links) -> Product:
         """From one node of Commerce's `ProductInterface`, whatever its type."""
-        name = plain(node["name"]) or ""
+        name = plain(node.get("name")) or ""
         key = node.get("url_key")
         kind = _TYPES.get(node["__typename"], OtherProduct)
         return kind(
@@ -174,7 +181,7 @@ class Product:
             url=links.path(f"{key}{node.get('url_suffix') or ''}") if key else None,
             in_stock=node.get("stock_status") == IN_STOCK,
             image=Image.of(node.get("image"), name, links),
-            price=ProductPrice.of(node, links.view.currency),
+            price=ProductPrice.of(node, links.currency),
             rating=Rating.of(node),
         )
 
@@ -205,13 +212,13 @@ class Product:
 
     @strawberry.field(description="Pictures and videos, in the shop's order.")
     def gallery(self) -> list[Media]:
-        entries = sorted(self.node.get("media_gallery") or (), key=lambda entry: entry.get("position") or 0)
+        entries = sorted(present(self.node.get("media_gallery")), key=lambda entry: entry.get("position") or 0)
         found = (Media.of(entry, self.name, self.links) for entry in entries)
         return [media for media in found if media is not None]
 
     @strawberry.field(description="The categories that the product is in.")
     def categories(self) -> list[ProductCategory]:
-        return [ProductCategory.of(node, self.links) for node in self.node.get("categories") or ()]
+        return [ProductCategory.of(node, self.links) for node in present(self.node.get("categories"))]
 
     @strawberry.field(description="The way to the product: the longest of its categories' ways, from the top.")
     def breadcrumbs(self) -> list[Breadcrumb]:
@@ -225,8 +232,9 @@ class Product:
         return Reviews(
             total=self.rating.count,
             page=page,
+            page_size=page_size,
             pages=pages,
-            items=[Review.of(node) for node in items],
+            items=[Review.of(node) for node in present(items)],
         )
 
     @strawberry.field(description="Products that go with this one.")
@@ -256,17 +264,17 @@ class Product:
     def custom_options(self) -> list[CustomOption]:
         if isinstance(self, GroupedProduct):
             return []
-        nodes = sorted(self.node.get("options") or (), key=lambda node: node.get("sort_order") or 0)
+        nodes = sorted(present(self.node.get("options")), key=lambda node: node.get("sort_order") or 0)
         found = (CustomOption.of(node, self.links) for node in nodes)
         return [option for option in found if option is not None]
 
     async def _linked(self, info: Info, field: str) -> list[Any]:
         """The products of one of Commerce's lists of links: all lists of a request are read in one call."""
-        skus = [link["sku"] for link in self.node.get(field) or () if link and link.get("sku")]
+        skus = [link["sku"] for link in present(self.node.get(field)) if link.get("sku")]
         selection = selected(info)
         flags = frozenset(product_flags(selection))
         found = await info.context.products(skus, flags, reviews_variables(info, selection))
-        return [Product.of(node, self.links) for node in found if node is not None]
+        return list(Product.all_of(found, self.links))
 
 
 def longest_way(categories: list[ProductCategory]) -> list[Breadcrumb]:
@@ -292,20 +300,20 @@ class VirtualProduct(Product):
 class ConfigurableProduct(Product):
     @strawberry.field(description="What the variants differ in, with all values.")
     def options(self) -> list[ConfigurableOption]:
-        nodes = sorted(self.node.get("configurable_options") or (), key=lambda node: node.get("position") or 0)
+        nodes = sorted(present(self.node.get("configurable_options")), key=lambda node: node.get("position") or 0)
         return [ConfigurableOption.of(node, self.links) for node in nodes]
 
     @strawberry.field(description="All variants that can be chosen.")
     def variants(self) -> list[Variant]:
-        nodes = self.node.get("variants") or ()
-        return [Variant.of(node, self.links) for node in nodes if node.get("product")]
+        nodes = present(self.node.get("variants"))
+        return [Variant.of(node, self.links) for node in nodes if (node.get("product") or {}).get("sku")]
 
 
 @strawberry.type(description="A product put together by the shopper from several parts.")
 class BundleProduct(Product):
     @strawberry.field(description="The parts, with the products that can be chosen for each.")
     def bundle_options(self) -> list[BundleOption]:
-        nodes = sorted(self.node.get("items") or (), key=lambda node: node.get("position") or 0)
+        nodes = sorted(present(self.node.get("items")), key=lambda node: node.get("position") or 0)
         return [BundleOption.of(node, self.links) for node in nodes]
 
     @strawberry.field(description="Whether the price is the sum of the parts' prices.")
@@ -321,8 +329,8 @@ class BundleProduct(Product):
 class GroupedProduct(Product):
     @strawberry.field(description="The products of the group.")
     def grouped_items(self) -> list[GroupedItem]:
-        nodes = sorted(self.node.get("items") or (), key=lambda node: node.get("position") or 0)
-        return [GroupedItem.of(node, self.links) for node in nodes if node.get("product")]
+        nodes = sorted(present(self.node.get("items")), key=lambda node: node.get("position") or 0)
+        return [GroupedItem.of(node, self.links) for node in nodes if (node.get("product") or {}).get("sku")]
 
 
 @strawberry.type(description="Files that are sold.")
@@ -337,12 +345,12 @@ class DownloadableProduct(Product):
 
     @strawberry.field(description="The files.")
     def download_links(self) -> list[DownloadLink]:
-        nodes = self.node.get("downloadable_product_links") or ()
+        nodes = present(self.node.get("downloadable_product_links"))
         return [DownloadLink.of(node, self.links) for node in sorted(nodes, key=_sort_order)]
 
     @strawberry.field(description="Files to try before buying.")
     def download_samples(self) -> list[DownloadSample]:
-        nodes = self.node.get("downloadable_product_samples") or ()
+        nodes = present(self.node.get("downloadable_product_samples"))
         return [DownloadSample.of(node) for node in sorted(nodes, key=_sort_order)]
 
 

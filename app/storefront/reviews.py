@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import strawberry
 
-from app.storefront.common import Node, check_page, described, time_of
+from app.storefront.common import Node, check_page, described, present, time_of
 from app.storefront.context import Info
 from app.storefront.links import plain
 from app.storefront.selection import Selection, arguments
@@ -57,7 +57,7 @@ class Review:
             average=stars(node.get("average_rating") or 0),
             marks=[
                 ReviewMark(name=plain(mark["name"]) or "", stars=Decimal(mark["value"]))
-                for mark in node.get("ratings_breakdown") or ()
+                for mark in present(node.get("ratings_breakdown"))
             ],
             created_at=time_of(node["created_at"]),
         )
@@ -67,6 +67,7 @@ class Review:
 class Reviews:
     total: int = described("How many reviews there are.")
     page: int = described("Which page this is, from 1.")
+    page_size: int = described("How many reviews a page has.")
     pages: int = described("How many pages there are.")
     items: list[Review] = described("The reviews of this page.")
 

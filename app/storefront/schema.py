@@ -24,7 +24,8 @@ from app.storefront.limits import Limits, limit_queries
 from app.storefront.products import PRODUCT_TYPES
 from app.storefront.store import StoreQuery
 
-CACHED_DOCUMENTS = 512
+CACHED_DOCUMENTS = 256
+CACHED_LENGTH = 16_384  # characters
 LIMITS = Limits(depth=15, fields=1000, aliases=30)
 
 
@@ -38,6 +39,26 @@ class Schema(strawberry.Schema):
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         del errors, execution_context
+
+
+class ParsedOnce(ParserCache):
+    """Keeps parsed documents, but for long ones: callers choose the texts, so what is kept of them is bounded."""
+
+    def __init__(self) -> None:
+        super().__init__(maxsize=CACHED_DOCUMENTS)
+
+    def on_parse(self) -> Iterator[None]:
+        return super().on_parse() if len(self.execution_context.query or "") <= CACHED_LENGTH else iter([None])
+
+
+class ValidatedOnce(ValidationCache):
+    """Keeps what validation said of documents that are kept."""
+
+    def __init__(self) -> None:
+        super().__init__(maxsize=CACHED_DOCUMENTS)
+
+    def on_validate(self) -> Iterator[None]:
+        return super().on_validate() if len(self.execution_context.query or "") <= CACHED_LENGTH else iter([None])
 
 
 class NamedOperation(SchemaExtension):
@@ -59,8 +80,8 @@ def build_schema(*, limits: Limits = LIMITS, tokens: int = 3000, introspection: 
         limit_queries(limits),
         NamedOperation,
         lambda: MaxTokensLimiter(max_token_count=tokens),
-        lambda: ParserCache(maxsize=CACHED_DOCUMENTS),
-        lambda: ValidationCache(maxsize=CACHED_DOCUMENTS),
+        ParsedOnce,
+        ValidatedOnce,
     ]
     if not introspection:
         extensions.append(DisableIntrospection)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from app.commerce.shop import StoreView
-from app.storefront.common import Image, Node, described
+from app.storefront.common import Image, Node, described, present
 from app.storefront.context import Info
 from app.storefront.links import Links, plain
 from app.storefront.selection import selected
@@ -127,7 +127,8 @@ class Country:
             english_name=node.get("full_name_english"),
             regions=[
                 Region(id=region["id"], code=region.get("code") or "", name=region.get("name") or "")
-                for region in node.get("available_regions") or ()
+                for region in present(node.get("available_regions"))
+                if region.get("id") is not None
             ],
         )
 
@@ -148,4 +149,4 @@ class StoreQuery:
     async def countries(self, info: Info) -> list[Country] | None:
         flags = {"regions"} if "regions" in selected(info) else ()
         reply = await info.context.read("Countries", flags)
-        return [Country.of(node) for node in reply.root("countries") or () if node and node.get("id")]
+        return [Country.of(node) for node in present(reply.root("countries")) if node.get("id")]

@@ -285,8 +285,8 @@ def _number(value: Any) -> Decimal:
 
 
 @asynccontextmanager
-async def reader(exchanges: Mapping[str, Exchange]) -> AsyncIterator[Reader]:
-    """The product, started in front of recordings."""
+async def reader(exchanges: Mapping[str, Exchange], attributes: str = "manufacturer") -> AsyncIterator[Reader]:
+    """The product, started in front of recordings, with these attributes of the shop."""
     commerce = RecordedCommerce(exchanges)
     settings = Settings(
         _env_file=None,
@@ -294,8 +294,7 @@ async def reader(exchanges: Mapping[str, Exchange]) -> AsyncIterator[Reader]:
         commerce_version="2.4.4",
         commerce_admin_username="admin",
         commerce_admin_password="recorded",
-        catalog_attributes="manufacturer",
-        catalog_filters="color,nosuch",
+        catalog_attributes=attributes,
         graphql_max_bytes=1_000_000,
         graphql_max_depth=50,
         graphql_max_fields=10_000,
