@@ -8,6 +8,7 @@
     │   ├── UnknownCurrency               UNKNOWN_CURRENCY
     │   ├── BadRequest                    BAD_REQUEST
     │   └── TooExpensive                  QUERY_TOO_EXPENSIVE
+    ├── StateUnavailable                  STATE_UNAVAILABLE
     └── UpstreamError                     Commerce's doing: its text stays in our logs
         ├── UpstreamTimeout               UPSTREAM_TIMEOUT
         ├── UpstreamUnavailable           UPSTREAM_UNAVAILABLE
@@ -102,6 +103,14 @@ class TooExpensive(Rejected):
     """The query is too deep, too wide or too large."""
 
     code = "QUERY_TOO_EXPENSIVE"
+
+
+class StateUnavailable(VitrineError):
+    """The state (sessions, locks, idempotency keys) cannot be reached: what needs it is refused."""
+
+    code = "STATE_UNAVAILABLE"
+    status = 503
+    public = "This cannot be done right now. Nothing was changed; try again."
 
 
 class UpstreamError(VitrineError):
