@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from .demo import demo_shop
-from .faults import Fault, Faults
+from .faults import Fault, Faults, Storm
 from .generate import generate_shop
 from .schema import attributes_of, executable
 from .server import Commerce, Dropped, Seen
@@ -32,6 +32,7 @@ __all__ = [
     "Faults",
     "Seen",
     "Shop",
+    "Storm",
     "create_commerce",
     "demo_shop",
     "generate_shop",
@@ -56,6 +57,8 @@ def create_commerce(
     indexer_lag: float = 0.0,
     latency: float = 0.0,
     faults: Faults | None = None,
+    place_seconds: float = 0.0,
+    control: bool = False,
 ) -> Commerce:
     """A stand-in Commerce as an ASGI app.
 
@@ -63,7 +66,8 @@ def create_commerce(
     shop: what it sells; by default the demo shop, built anew. public_url: the prefix of the URLs that it hands out.
     introspection: False refuses it, as Magento can. page_cache: keep GET replies for a day, as Magento with Varnish.
     indexer_lag: seconds until listings, searches, prices and stock show a change. latency: seconds before every
-    GraphQL reply. faults: what shall go wrong.
+    GraphQL reply. faults: what shall go wrong. place_seconds: how long an order takes between its checks and its end.
+    control: answer `GET /__sandbox/orders`, `pending` and `faults`, for tests in other processes.
     """
     shop = shop or demo_shop()
     sdl = schema if schema is not None else slice_path(version).read_text(encoding="utf-8")
@@ -77,4 +81,6 @@ def create_commerce(
         indexer_lag=indexer_lag,
         latency=latency,
         faults=faults or Faults(),
+        place_seconds=place_seconds,
+        control=control,
     )

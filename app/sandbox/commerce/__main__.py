@@ -22,16 +22,37 @@ def main() -> None:
     parser.add_argument("--page-cache", action="store_true", help="cache GET replies for a day")
     parser.add_argument("--no-introspection", action="store_true", help="refuse introspection")
     parser.add_argument("--skus", type=int, help="serve a generated shop of so many SKUs")
+    parser.add_argument("--place-seconds", type=float, default=0.0, help="how long placing an order takes")
+    parser.add_argument("--storm", type=int, metavar="SEED", help="spoil placings by chance, the same for a seed")
+    parser.add_argument(
+        "--storm-faults",
+        default="place_then_hang=0.2,place_after_close=0.2",
+        metavar="KIND=P,...",
+        help="how likely each fault is (default: %(default)s)",
+    )
+    parser.add_argument("--storm-seconds", type=float, default=1.0, help="seconds of the storm's faults")
+    parser.add_argument("--endless-stock", action="store_true", help="never sell out")
+    parser.add_argument("--control", action="store_true", help="answer GET /__sandbox/orders, pending and faults")
     options = parser.parse_args()
+    shop = generate_shop(options.skus) if options.skus else demo_shop()
+    if options.endless_stock:
+        for product in shop.products.values():
+            product.qty, product.in_stock = 1_000_000_000, True
     commerce = create_commerce(
         options.version,
-        shop=generate_shop(options.skus) if options.skus else demo_shop(),
+        shop=shop,
         public_url=options.public_url or f"http://{options.host}:{options.port}",
         introspection=not options.no_introspection,
         page_cache=options.page_cache,
         indexer_lag=options.indexer_lag,
         latency=options.latency,
+        place_seconds=options.place_seconds,
+        control=options.control,
     )
+    if options.storm is not None:
+        pairs = (entry.split("=") for entry in options.storm_faults.split(","))
+        chances = {kind: float(chance) for kind, chance in pairs}
+        commerce.faults.storm(options.storm, chances, options.storm_seconds)
     uvicorn.run(commerce, host=options.host, port=options.port, log_level="warning", lifespan="off")
 
 

@@ -1,13 +1,11 @@
-"""Customers and their tokens, and the carts that nobody has yet, as in gql-220 to gql-228 and cust-010 to cust-098."""
-
-# ruff: noqa: ARG001 - resolvers take what GraphQL gives them, by the names of Commerce's arguments
+"""Customers and their tokens, as in gql-222 to gql-228 and cust-010 to cust-098."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from .call import Call, Info, call
-from .errors import AUTHENTICATION, AUTHORIZATION, NO_SUCH_ENTITY, CommerceError
+from .errors import AUTHENTICATION, AUTHORIZATION, CommerceError
 from .model import Customer, uid
 
 SIGN_IN_FAILED = (
@@ -57,24 +55,9 @@ def revoke_token(_root: Any, info: Info) -> dict[str, bool]:
     return {"result": True}
 
 
-def cart(_root: Any, info: Info, cart_id: str) -> None:
-    if not cart_id:
-        raise CommerceError('Required parameter "cart_id" is missing')
-    raise CommerceError(f'Could not find a cart with ID "{cart_id}"', NO_SUCH_ENTITY)
-
-
-def customer_cart(_root: Any, info: Info) -> None:
-    context = call(info)
-    if context.customer is None:
-        raise CommerceError("The request is allowed for logged in customer", AUTHORIZATION)
-    raise CommerceError("Could not find a cart", NO_SUCH_ENTITY)
-
-
 FIELDS = {
     "Query": {
         "customer": customer,
-        "cart": cart,
-        "customerCart": customer_cart,
         "customerGroup": lambda _root, info: {"uid": uid(call(info).group)},
     },
     "Mutation": {"generateCustomerToken": generate_token, "revokeCustomerToken": revoke_token},

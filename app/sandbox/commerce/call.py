@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -17,9 +19,15 @@ from .shop import Shop
 Info: TypeAlias = GraphQLResolveInfo[Any]
 
 
+async def _at_once() -> None:
+    """Work that takes no time but lets others go first."""
+    await asyncio.sleep(0)
+
+
 @dataclass(slots=True)
 class Call:
-    """The context of one GraphQL request. `tags` collects what its reply depends on."""
+    """The context of one GraphQL request. `tags` collects what its reply depends on; `work` is awaited by what takes
+    its time."""
 
     shop: Shop
     index: Index
@@ -31,6 +39,7 @@ class Call:
     public_url: str
     tags: dict[str, None] = field(default_factory=dict)
     memo: dict[Any, Any] = field(default_factory=dict)
+    work: Callable[[], Awaitable[None]] = _at_once
 
     @property
     def group(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import re
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any
 
 from graphql import (
     DocumentNode,
+    ExecutionResult,
     FieldNode,
     GraphQLError,
     GraphQLSchema,
@@ -17,6 +19,7 @@ from graphql import (
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     OperationType,
+    execute,
     execute_sync,
     parse,
     specified_rules,
@@ -25,7 +28,7 @@ from graphql import (
 from graphql.execution.values import get_variable_values
 
 from .call import Call
-from .errors import INPUT, INTERNAL, PLAIN, CommerceError
+from .errors import INPUT, INTERNAL, PLAIN, CommerceError, Pathless
 from .limits import MAX_COMPLEXITY, MAX_DEPTH, measure
 
 DOCUMENTS = 512
@@ -74,6 +77,29 @@ class Engine:
 
     def execute(self, query: str, variables: dict[str, Any], call: Call, get: bool) -> Answer:
         """The reply to a query. `get` says that it came by GET, which may not change anything."""
+        prepared = self._checked(query, variables, get)
+        if isinstance(prepared, Answer):
+            return prepared
+        assert prepared.document is not None
+        return _answer(prepared, execute_sync(self.schema, prepared.document, None, call, variables))
+
+    async def perform(self, query: str, variables: dict[str, Any], call: Call, get: bool) -> Answer:
+        """The reply to a query whose resolvers take their time."""
+        prepared = self._checked(query, variables, get)
+        if isinstance(prepared, Answer):
+            return prepared
+        assert prepared.document is not None
+        result = execute(self.schema, prepared.document, None, call, variables)
+        found = await result if inspect.isawaitable(result) else result
+        assert isinstance(found, ExecutionResult)
+        return _answer(prepared, found)
+
+    def places(self, query: str) -> bool:
+        """Whether a request places an order."""
+        return "placeOrder" in query and "placeOrder" in self._prepare(query).roots
+
+    def _checked(self, query: str, variables: dict[str, Any], get: bool) -> Prepared | Answer:
+        """The document if it may be executed, else the reply that says why not."""
         prepared = self._prepare(query)
         if prepared.document is None:
             return Answer(prepared.status, {"errors": prepared.errors})
@@ -94,24 +120,7 @@ class Engine:
         wrong = get_variable_values(self.schema, operation.variable_definitions or (), variables, max_errors=1)
         if isinstance(wrong, list):
             return failure(_wording(wrong[0].message), PLAIN)
-        return self._run(prepared, variables, call)
-
-    def _run(self, prepared: Prepared, variables: dict[str, Any], call: Call) -> Answer:
-        assert prepared.document is not None
-        assert prepared.operation is not None
-        result = execute_sync(self.schema, prepared.document, None, call, variables)
-        errors = [_formatted(error) for error in result.errors or ()]
-        failures = [
-            error.original_error
-            for error in result.errors or ()
-            if error.original_error is not None and not isinstance(error.original_error, CommerceError)
-        ]
-        data: dict[str, Any] | None = result.data
-        errors += _unknown_types(prepared.operation, data)
-        body: dict[str, Any] = {"errors": errors} if errors else {}
-        if data is not None:
-            body["data"] = data
-        return Answer(200, body, not errors and prepared.roots <= CACHEABLE, failures)
+        return prepared
 
     def _prepare(self, query: str) -> Prepared:
         known = self._documents.get(query)
@@ -133,16 +142,35 @@ class Engine:
         return Prepared(document, operations[0] if len(operations) == 1 else None, errors)
 
 
+def _answer(prepared: Prepared, result: ExecutionResult) -> Answer:
+    assert prepared.operation is not None
+    errors = [_formatted(error) for error in result.errors or ()]
+    failures = [
+        error.original_error
+        for error in result.errors or ()
+        if error.original_error is not None and not isinstance(error.original_error, CommerceError)
+    ]
+    data: dict[str, Any] | None = result.data
+    errors += _unknown_types(prepared.operation, data)
+    body: dict[str, Any] = {"errors": errors} if errors else {}
+    if data is not None:
+        body["data"] = data
+    return Answer(200, body, not errors and prepared.roots <= CACHEABLE, failures)
+
+
 def _formatted(error: GraphQLError) -> dict[str, Any]:
     """`{message, extensions, locations, path}`. What no resolver meant to say is masked as an internal error."""
     cause = error.original_error
     if isinstance(cause, CommerceError):
         message, category = cause.message, cause.category
+        if isinstance(cause, Pathless):
+            return {"message": message, "extensions": cause.extensions}
     elif cause is not None or error.path is not None:
         message, category = "Internal server error", INTERNAL
     else:
         message, category = _wording(error.message), PLAIN
-    body: dict[str, Any] = {"message": message, "extensions": {"category": category}}
+    extensions = cause.extensions if isinstance(cause, CommerceError) else {"category": category}
+    body: dict[str, Any] = {"message": message, "extensions": extensions}
     if error.locations:
         body["locations"] = [{"line": place.line, "column": place.column} for place in error.locations]
     if error.path is not None:

@@ -11,15 +11,21 @@ AUTHORIZATION = "graphql-authorization"
 AUTHENTICATION = "graphql-authentication"
 INTERNAL = "internal"
 PLAIN = "graphql"
+ALREADY_EXISTS = "graphql-already-exists"
 
 
 class CommerceError(Exception):
     """An error that a resolver reports by name: its message and the category that clients tell errors apart by."""
 
-    def __init__(self, message: str, category: str = INPUT) -> None:
+    def __init__(self, message: str, category: str = INPUT, **extensions: str) -> None:
         super().__init__(message)
         self.message = message
         self.category = category
+        self.extensions = {"category": category, **extensions}
+
+
+class Pathless(CommerceError):
+    """An error that Commerce reports without saying where: neither locations nor path (cart-052)."""
 
 
 class RestError(Exception):

@@ -5,11 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from . import accounts, attributes, catalog, categories, content, product_types, products, stores
+from . import (
+    accounts,
+    attributes,
+    cart_edits,
+    cart_view,
+    catalog,
+    categories,
+    checkout,
+    content,
+    ordering,
+    product_types,
+    products,
+    stores,
+)
 
 Resolver: TypeAlias = Callable[..., Any]
 
 RESOLVERS: dict[str, dict[str, Resolver]] = {}
-for module in (accounts, attributes, catalog, categories, content, products, product_types, stores):
+_SHOP = (accounts, attributes, catalog, categories, content, products, product_types, stores)
+for module in (*_SHOP, cart_view, cart_edits, checkout, ordering):
     for owner, fields in module.FIELDS.items():
         RESOLVERS.setdefault(owner, {}).update(fields)

@@ -11,11 +11,12 @@ from urllib.parse import parse_qs
 import orjson
 import pyotp
 
-from . import oauth
+from . import oauth, rest_sales
 from .accounts import SIGN_IN_FAILED
 from .errors import RestError
 from .index import Index
 from .model import Attribute, Category, CustomerGroup, Store, say
+from .projection import fields, projected
 from .shop import Shop
 from .stores import config, currency_of
 
@@ -162,12 +163,21 @@ def sources(request: Request) -> Any:
         "carrier_links": [],
         "extension_attributes": {"is_pickup_location_active": False, "frontend_name": ""},
     }
-    return _list([source], request)
-
-
-def orders(request: Request) -> Any:
-    """This shop has sold nothing yet."""
-    return _list([], request)
+    places = [
+        {
+            **source,
+            "source_code": place.code,
+            "name": place.name,
+            "description": place.description,
+            "latitude": place.latitude,
+            "longitude": place.longitude,
+            "country_id": place.country,
+            "postcode": place.postcode,
+            "extension_attributes": {"is_pickup_location_active": True, "frontend_name": place.name},
+        }
+        for place in request.shop.sales.pickups
+    ]
+    return _list([source, *places], request)
 
 
 def categories(request: Request) -> Any:
@@ -298,12 +308,12 @@ ROUTES: list[tuple[str, re.Pattern[str], Callable[[Request], Any], str | None]] 
         ("GET", "customerGroups/default", default_group, "Magento_Customer::group"),
         ("GET", "inventory/sources", sources, "Magento_InventoryApi::source"),
         ("GET", "categories", categories, "Magento_Catalog::categories"),
-        ("GET", "orders", orders, "Magento_Sales::actions_view"),
         ("POST", "customerGroups", create_group, "Magento_Customer::group"),
         ("POST", "products", save_product, "Magento_Catalog::products"),
         ("POST", "integration/admin/token", admin_token, None),
         ("POST", "tfa/provider/google/authenticate", google_authenticate, None),
         ("POST", "integration/customer/token", customer_token, None),
+        *rest_sales.ROUTES,
     )
 ]
 
@@ -322,7 +332,9 @@ class Rest:
     def answer(self, method: str, url: str, path: str, query: str, authorization: str, raw: bytes) -> tuple[int, Any]:
         """Status and body for a call. `url` is the whole address without query, as the caller signed it."""
         try:
-            return 200, self._dispatch(method, url, path, query, authorization, raw)
+            body = self._dispatch(method, url, path, query, authorization, raw)
+            wanted = parse_qs(query).get("fields")
+            return 200, projected(body, fields(wanted[-1])) if wanted else body
         except RestError as error:
             return error.status, error.body
 

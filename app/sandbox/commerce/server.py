@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import itertools
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import Any
@@ -18,13 +19,16 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from .call import Call
+from .carts import Cart
 from .engine import Answer, Engine, failure
 from .errors import INPUT, MAINTENANCE, html_error
 from .faults import INTERNAL_ERROR, Fault, Faults, break_part
 from .index import Index
 from .model import Customer, Store
+from .orders import Order
 from .pagecache import SECONDS, PageCache
 from .pictures import picture
+from .placing import Placings
 from .rest import Rest
 from .shop import Shop
 
@@ -69,6 +73,8 @@ class Commerce:
         indexer_lag: float,
         latency: float,
         faults: Faults,
+        place_seconds: float = 0.0,
+        control: bool = False,
     ) -> None:
         self.shop = shop
         self.faults = faults
@@ -83,6 +89,27 @@ class Commerce:
         self._tokens: dict[str, int] = {}
         self._rest = Rest(shop, self.index, self.public_url, self._tokens)
         self._pages = PageCache() if page_cache else None
+        self._placings = Placings(place_seconds)
+        self._control = control
+
+    @property
+    def orders(self) -> list[Order]:
+        """Every order that was placed, in that order."""
+        return self.shop.orders.placed
+
+    @property
+    def carts(self) -> dict[str, Cart]:
+        """Every cart by its masked id, ordered ones too."""
+        return self.shop.carts.by_masked
+
+    @property
+    def pending(self) -> int:
+        """How many orders are being placed right now, those of clients that are gone included."""
+        return self._placings.pending
+
+    async def settled(self) -> None:
+        """Wait until nothing is being placed any more."""
+        await self._placings.settled()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -104,12 +131,19 @@ class Commerce:
         stale = self.index.refresh()
         if self._pages is not None and stale:
             self._pages.purge(stale)
-        fault = self.faults.take(seen.path, seen.operation)
-        if fault is not None and fault.kind == "slow":
+        placing = asked is not None and self._engine.places(asked.query)
+        fault = self.faults.take(seen.path, seen.operation, placing)
+        if fault is not None and fault.kind == "slow" and not placing:
             await asyncio.sleep(fault.seconds)
         if self.latency and seen.path == "/graphql":
             await asyncio.sleep(self.latency)
-        response = self._broken(fault) or self._answer(request, raw, asked, fault)
+        response = self._broken(fault)
+        if response is None and asked is not None and placing:
+            response = await self._place(request, asked, fault, receive)
+            if response is None:
+                await _hang_up("the client waited for longer than the fault's patience", send)
+                return
+        response = response or self._answer(request, raw, asked, fault)
         seen.status = response.status_code
         if fault is not None and fault.kind in ("drop", "truncated"):
             seen.status = 0 if fault.kind == "drop" else seen.status
@@ -117,12 +151,29 @@ class Commerce:
             return
         await response(scope, receive, send)
 
+    async def _place(self, request: Request, asked: Asked, fault: Fault | None, receive: Receive) -> Response | None:
+        """The reply to a request that places an order. None: the client gets none."""
+
+        async def work(pause: Callable[[], Awaitable[None]]) -> Response:
+            call, refused = self._called(request)
+            call.work = pause
+            answer = refused or await self._engine.perform(asked.query, asked.variables, call, request.method == "GET")
+            self.failures += answer.failures
+            return self._json(request, orjson.dumps(_spoilt(answer, fault).body), answer.status, call, ())
+
+        response = await self._placings.run(work, fault, receive)
+        if fault is not None and fault.kind == "error_after_place" and response is not None:
+            return Response(html_error(self.public_url, f"fault {fault.fired}"), 500, media_type="text/html")
+        return response
+
     def _answer(self, request: Request, raw: bytes, asked: Asked | None, fault: Fault | None) -> Response:
         path = request.url.path
         if path == "/graphql":
             return self._graphql(request, asked, fault)
         if path.startswith("/rest/"):
             return self._rest_answer(request, raw)
+        if path.startswith("/__sandbox/") and self._control:
+            return self._control_answer(path)
         drawn = picture(path)
         if drawn is not None and request.method in ("GET", "HEAD"):
             return Response(drawn, media_type="image/svg+xml", headers={"cache-control": f"max-age={YEAR}, public"})
@@ -143,26 +194,16 @@ class Commerce:
     def _graphql(self, request: Request, asked: Asked | None, fault: Fault | None) -> Response:
         if asked is None:
             return self._dead(request)
-        customer = self._customer(request)
-        store = self.shop.store(request.headers.get("store") or self.shop.stores[0].code)
-        shown = store or self.shop.stores[0]
-        allowed = self.shop.website_of(shown).currencies
-        currency = request.headers.get("content-currency") or shown.currency
-        call = self._call(shown, currency if currency in allowed else shown.currency, customer)
+        call, refused = self._called(request)
         url = str(request.url)
         now = self.shop.now()
         cached = self._pages is not None and request.method == "GET"
-        if cached and store and currency in allowed and fault is None:
+        if cached and refused is None and fault is None:
             assert self._pages is not None
             kept = self._pages.get(url, call.cache_id, now)
             if kept is not None:
                 return self._json(request, kept.body, 200, call, kept.tags)
-        if store is None:
-            answer = failure(f"Requested store is not found ({request.headers['store']})", INPUT, 500)
-        elif currency not in allowed:
-            answer = failure("Please correct the target currency", INPUT, 500)
-        else:
-            answer = self._engine.execute(asked.query, asked.variables, call, request.method == "GET")
+        answer = refused or self._engine.execute(asked.query, asked.variables, call, request.method == "GET")
         self.failures += answer.failures
         answer = _spoilt(answer, fault)
         body = orjson.dumps(answer.body)
@@ -173,6 +214,20 @@ class Commerce:
         elif self._pages is None and request.method == "GET" and answer.cacheable:
             return self._json(request, body, answer.status, call, tags, marked=False)
         return self._json(request, body, answer.status, call, tags)
+
+    def _called(self, request: Request) -> tuple[Call, Answer | None]:
+        """Who asks for which store view in which currency, and the refusal of one that does not exist."""
+        customer = self._customer(request)
+        store = self.shop.store(request.headers.get("store") or self.shop.stores[0].code)
+        shown = store or self.shop.stores[0]
+        allowed = self.shop.website_of(shown).currencies
+        currency = request.headers.get("content-currency") or shown.currency
+        call = self._call(shown, currency if currency in allowed else shown.currency, customer)
+        if store is None:
+            return call, failure(f"Requested store is not found ({request.headers['store']})", INPUT, 500)
+        if currency not in allowed:
+            return call, failure("Please correct the target currency", INPUT, 500)
+        return call, None
 
     def _call(self, store: Store, currency: str, customer: Customer | None) -> Call:
         version = tuple(map(int, self.version.split(".")))
@@ -234,6 +289,23 @@ class Commerce:
         headers = {"cache-control": "no-store", "pragma": "no-cache"}
         return Response(orjson.dumps(body), status, headers, "application/json; charset=utf-8")
 
+    # For tests in another process
+
+    def _control_answer(self, path: str) -> Response:
+        """What happened here: the orders of each cart, how many are under way, which faults struck."""
+        found: dict[str, Any] = {}
+        if path == "/__sandbox/orders":
+            for order in self.orders:
+                found.setdefault(str(order.quote_id), []).append(order.increment_id)
+        elif path == "/__sandbox/pending":
+            found = {"pending": self.pending}
+        elif path == "/__sandbox/faults":
+            for storm in self.faults.storms:
+                found |= storm.fired
+        else:
+            return Response("File not found.", 404, media_type="text/plain")
+        return Response(orjson.dumps(found), media_type="application/json")
+
     # Faults
 
     def _broken(self, fault: Fault | None) -> Response | None:
@@ -241,7 +313,7 @@ class Commerce:
         kind = fault.kind if fault is not None else None
         if fault is None:
             return None
-        if kind == "html_500":
+        if kind in ("html_500", "error_before_place"):
             return Response(html_error(self.public_url, f"fault {fault.fired}"), 500, media_type="text/html")
         if kind == "html_503":
             return Response(MAINTENANCE, 503, {"retry-after": "120"}, "text/html")
@@ -272,10 +344,15 @@ async def _cut(fault: Fault, response: Response, send: Send) -> None:
         body = bytes(response.body)
         await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
         await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
+    await _hang_up(f"the {fault.kind} fault cut the connection", send)
+
+
+async def _hang_up(reason: str, send: Send) -> None:
+    """Close the connection, if it is open still."""
     # ASGI has no word for hanging up, and uvicorn answers 500 to an exception: so its socket is closed under it.
     cycle: Any = getattr(send, "__self__", None)
     if getattr(cycle, "transport", None) is None:
-        raise Dropped(f"the {fault.kind} fault cut the connection")
+        raise Dropped(reason)
     cycle.transport.close()
     while not cycle.disconnected:  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0.001)

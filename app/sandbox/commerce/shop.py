@@ -9,7 +9,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from . import model
+from .carts import Carts
 from .model import Category, Localized, Product
+from .orders import Orders
+from .sales import Sales
 
 
 @dataclass(slots=True)
@@ -47,9 +50,16 @@ class Shop:
         self.low_stock_threshold = 5.0
         self.two_factor = False
         self.now: Callable[[], float] = time.time
+        self.sales = Sales()
         self.journal: list[Change] = []
         self._url_keys: dict[str, str] = {}
         self._tokens = 0
+        self.carts = Carts(self._clock, self.token)
+        self.orders = Orders(self._clock)
+
+    def _clock(self) -> float:
+        """The time by `now`, in whose place a test may put another clock at any time."""
+        return self.now()
 
     # Building
 
@@ -111,6 +121,11 @@ class Shop:
         """Set how many are left and whether the product is offered at all. `updated_at` stays, as on Commerce."""
         product = self._changing(sku, stamp=False)
         product.qty, product.in_stock = qty, in_stock
+
+    def sell(self, sku: str, quantity: float) -> None:
+        """Reserve what was ordered, or (with a negative quantity) give it back: the salable quantity falls or rises."""
+        if sku in self.products:
+            self._changing(sku, stamp=False).qty -= quantity
 
     def rename(self, sku: str, name: str, store: str | None = None) -> None:
         """Give a product another name, in one store view or (None) as the default value."""

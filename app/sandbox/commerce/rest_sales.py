@@ -1,0 +1,310 @@
+"""Carts and orders over REST (cart-056, pay-007 to pay-014, ord-000 to ord-054)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from .carts import Address, Cart
+from .checkout import estimate_address
+from .errors import CommerceError, RestError
+from .orders import Order
+from .rest_orders import COLUMNS, order_body
+from .totals import rates, totals
+
+if TYPE_CHECKING:
+    from .rest import Request
+
+NOT_FOUND = "The entity that was requested doesn't exist. Verify the entity and try again."
+NO_CART = "No such entity with %fieldName = %fieldValue"
+
+
+# Carts
+
+
+def _cart(request: Request, open_only: bool = False) -> Cart:
+    """A guest's cart by its masked id, which is its only secret."""
+    cart = request.shop.carts.by_masked.get(request.parts["masked"])
+    if cart is None or cart.customer is not None or (open_only and not cart.active):
+        value = cart.id if cart else None
+        raise RestError(404, NO_CART, {"fieldName": "cartId", "fieldValue": value})
+    return cart
+
+
+def guest_cart(request: Request) -> Any:
+    """The cart with its number, before and after the order (pay-007, pay-013: then without its lines)."""
+    shop, cart = request.shop, _cart(request)
+    store = next(store for store in shop.stores if store.id == cart.store)
+    added = totals(shop, cart, cart.currency, 0, store.code)
+    items = [
+        {
+            "item_id": line.id,
+            "sku": line.variant or line.sku,
+            "qty": line.quantity,
+            "name": _name(request, line.sku),
+            "price": added.lines[line.id].price,
+            "product_type": line.kind,
+            "quote_id": str(cart.id),
+        }
+        for line in cart.lines
+    ]
+    rate = _whole(shop.rates[cart.currency])
+    assigned = {"shipping": {"address": _cart_address(cart.shipping, cart)}, "items": items} if cart.shipping else None
+    if assigned and cart.method:
+        assigned["shipping"]["method"] = "_".join(cart.method)  # type: ignore[index]
+    body: dict[str, Any] = {
+        "id": cart.id,
+        "created_at": cart.created_at,
+        "updated_at": cart.updated_at,
+        "is_active": cart.active,
+        "is_virtual": cart.virtual,
+        **({"items": items} if cart.active else {}),
+        "items_count": len(cart.lines),
+        "items_qty": _whole(cart.quantity),
+        "customer": {"email": None, "firstname": None, "lastname": None},
+        **({"billing_address": _cart_address(cart.billing, cart)} if cart.billing else {}),
+        **({"reserved_order_id": cart.reserved} if cart.reserved else {}),
+        "orig_order_id": 0,
+        "currency": {
+            "global_currency_code": shop.base_currency,
+            "base_currency_code": shop.base_currency,
+            "store_currency_code": shop.base_currency,
+            "quote_currency_code": cart.currency,
+            "store_to_base_rate": 0,
+            "store_to_quote_rate": 0,
+            "base_to_global_rate": 1,
+            "base_to_quote_rate": rate,
+        },
+        "customer_is_guest": True,
+        "customer_note_notify": True,
+        "customer_tax_class_id": 3,
+        "store_id": cart.store,
+    }
+    if cart.active:
+        body["extension_attributes"] = {"shipping_assignments": [assigned] if assigned else []}
+    return body
+
+
+def _name(request: Request, sku: str) -> str:
+    product = request.shop.products.get(sku)
+    name = product.name if product else sku
+    return name if isinstance(name, str) else name.get(request.store.code, name[""])
+
+
+def _whole(number: float) -> float:
+    return int(number) if float(number).is_integer() else number
+
+
+def _cart_address(address: Address, cart: Cart) -> dict[str, Any]:
+    return {
+        "id": address.id,
+        "region": address.region,
+        "region_id": address.region_id,
+        "region_code": address.region_code,
+        "country_id": address.country,
+        "street": address.street,
+        "telephone": address.telephone,
+        "postcode": address.postcode,
+        "city": address.city,
+        "firstname": address.firstname,
+        "lastname": address.lastname,
+        "email": cart.email,
+        "same_as_billing": 0,
+        "save_in_address_book": int(address.saved),
+    }
+
+
+def estimate(request: Request) -> Any:
+    """The ways to ship to an address that is not complete yet (cart-056); anybody who knows the cart may ask."""
+    shop, cart = request.shop, _cart(request, open_only=True)
+    given = request.field("address")
+    region = given.get("region_code") or given.get("region")
+    number = given.get("region_id")
+    try:
+        sketch = estimate_address(
+            given.get("country_id") or "",
+            given.get("postcode"),
+            region if isinstance(region, str) else None,
+            int(number) if number else None,
+        )
+    except CommerceError:
+        sketch = estimate_address(given.get("country_id") or "", given.get("postcode"), None, None)
+    store = next(store for store in shop.stores if store.id == cart.store)
+    added = totals(shop, cart, cart.currency, 0, store.code, address=sketch)
+    return [
+        {
+            "carrier_code": one.carrier,
+            "method_code": one.method,
+            "carrier_title": one.carrier_title,
+            "method_title": one.method_title,
+            "amount": one.amount,
+            "base_amount": one.base,
+            "available": True,
+            "error_message": "",
+            "price_excl_tax": one.amount,
+            "price_incl_tax": one.amount,
+        }
+        for one in rates(shop, cart, added, sketch)
+    ]
+
+
+# Orders
+
+
+def _order(request: Request) -> Order:
+    order = request.shop.orders.by_id(int(request.parts["id"]))
+    if order is None:
+        raise RestError(404, NOT_FOUND)
+    return order
+
+
+def orders(request: Request) -> Any:
+    """Orders by search criteria (ord-000 to ord-004): an unknown field is a 500, a page past the end has no items."""
+    groups, criteria = _criteria(request.query)
+    found = list(request.shop.orders.placed)
+    for group in groups:
+        found = [order for order in found if any(_fits(order, one) for one in group["filters"])]
+    for sort in reversed(criteria.get("sort_orders", [])):
+        found.sort(key=lambda order: _column(order, sort["field"]), reverse=sort["direction"].upper() == "DESC")
+    total, size, page = len(found), criteria.get("page_size"), criteria.get("current_page", 1)
+    items: list[dict[str, Any]] | None = [order_body(order) for order in found]
+    if size and items is not None:
+        items = items[(page - 1) * size : page * size]
+        items = items if items or total == 0 else None
+    return {"items": items, "search_criteria": {"filter_groups": groups, **criteria}, "total_count": total}
+
+
+def _criteria(query: dict[str, list[str]]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """`searchCriteria` as PHP reads it: names in brackets, in snake or camel case."""
+    groups: dict[str, dict[str, dict[str, str]]] = {}
+    sorts: dict[str, dict[str, str]] = {}
+    rest: dict[str, Any] = {}
+    for name, values in query.items():
+        head, *path = name.replace("]", "").split("[")
+        if head not in ("searchCriteria", "search_criteria") or not path:
+            continue
+        first = _snake(path[0])
+        if first == "filter_groups" and len(path) == 5:
+            groups.setdefault(path[1], {}).setdefault(path[3], {})[_snake(path[4])] = values[-1]
+        elif first == "sort_orders" and len(path) == 3:
+            sorts.setdefault(path[1], {})[_snake(path[2])] = values[-1]
+        elif first in ("page_size", "current_page") and values[-1].isdigit():
+            rest[first] = int(values[-1])
+    ordered = [{"field": one.get("field", ""), "direction": one.get("direction", "DESC")} for one in sorts.values()]
+    if ordered:
+        rest = {"sort_orders": ordered, **rest}
+    filters = [
+        {"filters": [{"condition_type": "eq", **one} for _, one in sorted(group.items())]}
+        for _, group in sorted(groups.items())
+    ]
+    return filters, rest
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+
+
+def _column(order: Order, field: str) -> Any:
+    """The value of a column of the order table; any other name is an SQL error on Magento (ord-004, pay-014)."""
+    if field not in COLUMNS:
+        report = hashlib.sha256(field.encode()).hexdigest()[:13]
+        message = f"Internal Error. Details are available in Magento log file. Report ID: webapi-{report}"
+        raise RestError(500, message)
+    return COLUMNS[field](order)
+
+
+_TESTS: dict[str, Callable[[Any, Any], bool]] = {
+    "eq": lambda own, given: own == given,
+    "neq": lambda own, given: own != given,
+    "gt": lambda own, given: own > given,
+    "gteq": lambda own, given: own >= given,
+    "from": lambda own, given: own >= given,
+    "lt": lambda own, given: own < given,
+    "lteq": lambda own, given: own <= given,
+    "to": lambda own, given: own <= given,
+}
+
+
+def _fits(order: Order, one: dict[str, str]) -> bool:
+    own, how, given = _column(order, one.get("field", "")), one["condition_type"], one.get("value", "")
+    if how in ("null", "notnull"):
+        return (own is None) == (how == "null")
+    if own is None:
+        return False
+    if how in ("in", "nin"):
+        return (str(own) in given.split(",")) == (how == "in")
+    if how == "like":
+        return given.strip("%").lower() in str(own).lower()
+    if isinstance(own, (int, float)):
+        try:
+            return _TESTS.get(how, _TESTS["eq"])(own, float(given))
+        except ValueError:
+            return False
+    return _TESTS.get(how, _TESTS["eq"])(str(own).lower(), given.lower())
+
+
+def order(request: Request) -> Any:
+    return order_body(_order(request))
+
+
+def statuses(request: Request) -> Any:
+    return _order(request).status
+
+
+def comment(request: Request) -> Any:
+    found, given = _order(request), request.field("statusHistory")
+    request.shop.orders.comment(found, given)
+    return True
+
+
+def comments(request: Request) -> Any:
+    """The comments of an order (ord-011)."""
+    found = _order(request)
+    only = {"field": "parent_id", "value": str(found.entity_id), "condition_type": "eq"}
+    criteria = {"filter_groups": [{"filters": [only]}]}
+    return {"items": found.comments, "search_criteria": criteria, "total_count": len(found.comments)}
+
+
+def cancel(request: Request) -> Any:
+    """Cancel what was not shipped; what was reserved can be sold again. A second time: false (ord-053, ord-054)."""
+    found = _order(request)
+    if found.state not in ("new", "processing", "pending_payment"):
+        return False
+    request.shop.orders.set_state(found, "canceled", "canceled")
+    for line in found.lines:
+        for sku, amount in line.takes.items():
+            request.shop.sell(sku, -amount)
+    return True
+
+
+def hold(request: Request) -> Any:
+    found = _order(request)
+    if found.state in ("canceled", "complete", "closed", "holded"):
+        raise RestError(400, "A hold action is not available.")
+    found.before_hold = (found.state, found.status)
+    request.shop.orders.set_state(found, "holded", "holded")
+    return True
+
+
+def unhold(request: Request) -> Any:
+    found = _order(request)
+    if found.before_hold is None:
+        raise RestError(400, "You cannot remove the hold.")
+    request.shop.orders.set_state(found, *found.before_hold)
+    found.before_hold = None
+    return True
+
+
+ROUTES = (
+    ("GET", r"guest-carts/(?P<masked>\w+)", guest_cart, None),
+    ("POST", r"guest-carts/(?P<masked>\w+)/estimate-shipping-methods", estimate, None),
+    ("GET", "orders", orders, "Magento_Sales::actions_view"),
+    ("GET", r"orders/(?P<id>\d+)", order, "Magento_Sales::actions_view"),
+    ("GET", r"orders/(?P<id>\d+)/statuses", statuses, "Magento_Sales::actions_view"),
+    ("GET", r"orders/(?P<id>\d+)/comments", comments, "Magento_Sales::actions_view"),
+    ("POST", r"orders/(?P<id>\d+)/comments", comment, "Magento_Sales::comment"),
+    ("POST", r"orders/(?P<id>\d+)/cancel", cancel, "Magento_Sales::cancel"),
+    ("POST", r"orders/(?P<id>\d+)/hold", hold, "Magento_Sales::hold"),
+    ("POST", r"orders/(?P<id>\d+)/unhold", unhold, "Magento_Sales::unhold"),
+)
