@@ -1,0 +1,297 @@
+"""Sessions: what we know of a shopper, kept sealed in Redis; the browser has a random id and nothing else.
+
+After OWASP's Session Management Cheat Sheet: ids are random and ours alone, an unknown id is never adopted, a change
+of privilege gives a new one, and there are an idle and an absolute limit. Redis has the id's SHA-256 only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import math
+import random
+import re
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from app.auth.headers import values
+from app.auth.keys import KeyRing
+from app.errors import BadRequest, Rejected, StateUnavailable
+from app.state import State
+from app.telemetry import log
+
+__all__ = [
+    "Data",
+    "KeyRing",
+    "Session",
+    "SessionEnded",
+    "SessionFull",
+    "Sessions",
+    "clear_cookie",
+    "cookie_name",
+    "set_cookie",
+    "token_of",
+]
+
+Data = Mapping[str, Any]
+
+LARGEST = 16_384  # bytes of a session's data as JSON
+START_SECONDS = 60.0
+_ROUNDS = 200  # of a compare-and-set; each one that is lost was won by somebody else
+_START = re.compile(r"[A-Za-z0-9_-]{22,128}")
+
+
+class SessionEnded(Rejected):
+    """The session is not there any more: ended, renewed under another id, or past a limit."""
+
+    code = "SESSION_ENDED"
+    status = 401
+
+    def __init__(self, message: str = "The session has ended. Nothing was changed; begin a new one.") -> None:
+        super().__init__(message)
+
+
+class SessionFull(Rejected):
+    """The data would be larger than a session may be."""
+
+    code = "SESSION_FULL"
+
+    def __init__(self) -> None:
+        super().__init__("The session cannot hold any more. Nothing was changed.")
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session as it was when read; `token` is the secret id, url-safe base64 of 32 random bytes.
+
+    To alter `data` (JSON) is to alter this copy alone: `Sessions.change` alters the session.
+    """
+
+    token: str = field(repr=False)
+    data: Data = field(repr=False)
+    created: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What Redis has of a session: `raw` as it stands there, `used` the last time that its expiry was moved."""
+
+    raw: bytes = field(repr=False)
+    data: Data = field(repr=False)
+    created: float
+    used: float
+
+
+class Sessions:
+    """The sessions in a State. Limits are seconds: `idle` since the last use, `absolute` since the beginning.
+
+    Every method raises `StateUnavailable` when Redis is away. As with any store, whether a write that was cut off in
+    flight took place is not known then; a session is never left half written.
+    """
+
+    def __init__(
+        self, state: State, keys: KeyRing, *, idle: float, absolute: float, clock: Callable[[], float] = time.time
+    ) -> None:
+        if not (idle > 0 and absolute > 0):
+            raise ValueError("the limits of a session must be more than 0")
+        self._state, self._keys, self._clock = state, keys, clock
+        self._idle, self._absolute = idle, absolute
+
+    async def open(self, token: str | None) -> Session | None:
+        """The session of an id, its idle time begun anew; creates none.
+
+        None for an id that is unknown, malformed, ended or past a limit, and for a value that was not sealed for it
+        by a key of the ring.
+        """
+        if token is None or not _is_token(token):
+            return None
+        place = _place(token)
+        for number in range(_ROUNDS):
+            await _pause(number)
+            kept = await self._read(place)
+            if kept is None:
+                return None
+            # Writing at every read would make each of them a write in Redis: a tenth of the limit is close enough.
+            fresh = self._clock() - kept.used < self._idle / 10
+            if fresh or await self._state.swap(place, kept.raw, *self._sealed(place, kept.data, kept.created)):
+                return Session(token, kept.data, kept.created)
+        raise StateUnavailable("a session is changed without end")
+
+    async def begin(self, *, start: str | None = None) -> Session:
+        """A new, empty session under a new random id.
+
+        `start` is a random value (22 to 128 url-safe characters, 128 bits or more) that a client without a session
+        sends with all its first writes: those of them within a minute get one and the same session. For that minute
+        it is as secret as an id. Raises `BadRequest` when it is malformed, and `SessionEnded` when the session that
+        it began is over: with a second one, a late first write would throw a shopper who logged in meanwhile out.
+        """
+        if start is None:
+            return (await self._create())[0]
+        if not _START.fullmatch(start):
+            raise BadRequest("a session's start must be 22 to 128 letters, digits, - and _ chosen at random")
+        door = "session-start:" + hashlib.sha256(start.encode()).hexdigest()
+        for number in range(_ROUNDS):
+            await _pause(number)
+            begun = await self._state.get(door)
+            if begun is not None:
+                token = self._keys.open(door, begun)
+                found = await self.open(token.decode()) if token is not None else None
+                if found is None:
+                    raise SessionEnded
+                return found
+            # The session is there before the start leads to it, so a start never leads to nothing.
+            session, place = await self._create()
+            if await self._state.put(door, self._keys.seal(door, session.token.encode()), START_SECONDS, absent=True):
+                return session
+            await self._state.delete(place)
+        raise StateUnavailable("a session's start is taken without end")
+
+    async def change(self, session: Session, edit: Callable[[Data], Data]) -> Session:
+        """The session with its newest data edited; no change of another request is lost.
+
+        `edit` gives the new data of the old; it may be called several times and must have no effect of its own.
+        Raises `SessionEnded` when the session is gone, `SessionFull` for more than 16 KB, `TypeError` for data that is
+        no JSON, and whatever `edit` raises; nothing is written then.
+        """
+        place = _place(session.token)
+        for number in range(_ROUNDS):
+            await _pause(number)
+            kept = await self._read(place)
+            if kept is None:
+                raise SessionEnded
+            plain = orjson.dumps(dict(edit(kept.data)))
+            if len(plain) > LARGEST:
+                raise SessionFull
+            data = orjson.loads(plain)
+            if await self._state.swap(place, kept.raw, *self._sealed(place, data, kept.created)):
+                return Session(session.token, data, kept.created)
+        raise StateUnavailable("a session is changed without end")
+
+    async def renew(self, session: Session) -> Session:
+        """The session with its newest data under a new id; the old id is dead when this returns.
+
+        For every change of privilege, before what it brings is put in. The absolute limit goes on from the beginning.
+        Raises `SessionEnded` when the session is gone: of two parallel renewals one succeeds.
+        """
+        old, token = _place(session.token), _new_token()
+        place = _place(token)
+        for number in range(_ROUNDS):
+            await _pause(number)
+            kept = await self._read(old)
+            if kept is None:
+                await self._state.delete(place)
+                raise SessionEnded
+            # Written first: nobody knows the new id yet, and a crash in between loses nothing. One key a step, as a
+            # Redis Cluster wants it.
+            await self._state.put(place, *self._sealed(place, kept.data, kept.created))
+            if await self._state.drop(old, kept.raw):
+                return Session(token, kept.data, kept.created)
+        await self._state.delete(place)
+        raise StateUnavailable("a session is changed without end")
+
+    async def end(self, session: Session) -> None:
+        """Ends the session; one that is over already is no error."""
+        await self._state.delete(_place(session.token))
+
+    async def _create(self) -> tuple[Session, str]:
+        session = Session(_new_token(), {}, self._clock())
+        place = _place(session.token)
+        await self._state.put(place, *self._sealed(place, session.data, session.created), absent=True)
+        return session, place
+
+    async def _read(self, place: str) -> _Kept | None:
+        raw = await self._state.get(place)
+        if raw is None:
+            return None
+        plain = self._keys.open(place, raw)
+        if plain is None:
+            # Left where it is: another process may have the key.
+            log.warning("session.unreadable")
+            return None
+        kept = orjson.loads(plain)
+        now, created, used = self._clock(), kept["created"], kept["used"]
+        if now - created >= self._absolute or now - used >= self._idle:
+            return None
+        return _Kept(raw, kept["data"], created, used)
+
+    def _sealed(self, place: str, data: Data, created: float) -> tuple[bytes, float]:
+        """The value as of now, and how long Redis keeps it."""
+        now = self._clock()
+        plain = orjson.dumps({"created": created, "used": now, "data": data})
+        return self._keys.seal(place, plain), min(self._idle, created + self._absolute - now)
+
+
+async def _pause(number: int) -> None:
+    """Keeps the rounds of a compare-and-set further apart the longer it takes."""
+    if number > 2:
+        await asyncio.sleep(random.uniform(0, 0.001 * min(number, 20)))  # noqa: S311 - no secret
+
+
+def _new_token() -> str:
+    return secrets.token_urlsafe(32)
+
+
+def _is_token(text: str) -> bool:
+    """Whether it is what `_new_token` gives: one text for each id, not the four that base64 would take."""
+    try:
+        raw = base64.urlsafe_b64decode(text + "=") if len(text) == 43 else b""
+    except (binascii.Error, ValueError):
+        return False
+    return len(raw) == 32 and base64.urlsafe_b64encode(raw).decode().rstrip("=") == text
+
+
+def _place(token: str) -> str:
+    return "session:" + hashlib.sha256(token.encode()).hexdigest()
+
+
+def cookie_name(secure: bool) -> str:
+    """The cookie's name; `__Host-` where the public URL is https: no other host can set it (RFC 6265bis 4.1.3.2)."""
+    return "__Host-vitrine" if secure else "vitrine"
+
+
+def set_cookie(session: Session, *, secure: bool, max_age: float) -> str:
+    """The value of the Set-Cookie header that gives a browser the session for `max_age` seconds."""
+    return _cookie(session.token, secure, max(0, math.ceil(max_age)))
+
+
+def clear_cookie(secure: bool) -> str:
+    """The value of the Set-Cookie header that takes the session's id away from a browser."""
+    return _cookie("", secure, 0)
+
+
+def _cookie(value: str, secure: bool, max_age: int) -> str:
+    flags = "; Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if secure else "")
+    return f"{cookie_name(secure)}={value}; Max-Age={max_age}{flags}"
+
+
+def token_of(headers: Mapping[str, str], *, secure: bool) -> str | None:
+    """The session id of a request: from the cookie, or from `Authorization: Bearer` as native apps send it.
+
+    None where there is none, or none that could be one. Raises `BadRequest` for more than one: a second cookie of
+    the name was set by somebody else, and which of two ids is meant is not ours to choose.
+    """
+    named = _cookies(headers, cookie_name(secure))
+    credentials = [line.partition(" ") for line in values(headers, "authorization")]
+    bearers = [token.strip(" ") for scheme, _, token in credentials if scheme.lower() == "bearer"]
+    if len(named) > 1 or len(bearers) > 1:
+        raise BadRequest("the session is given more than once")
+    given = {*named, *bearers}
+    if len(given) > 1:
+        raise BadRequest("the cookie and the Authorization header name different sessions")
+    token = next(iter(given), None)
+    return token if token is not None and _is_token(token) else None
+
+
+def _cookies(headers: Mapping[str, str], name: str) -> list[str]:
+    pairs = [pair for line in values(headers, "cookie") for pair in line.split(";")]
+    # Only RFC 6265's white space is stripped: browsers let any host set a cookie whose name begins with another kind
+    # (a no-break space, say), and `str.strip` would make a __Host- name of it.
+    parts = [pair.strip(" \t").partition("=") for pair in pairs]
+    return [value for key, mark, value in parts if mark and key == name]
