@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -63,8 +65,13 @@ def run(settings: Settings) -> None:
     from app.main import create_app
 
     configure_logs(settings.log_level, settings.log_format)
+    try:
+        app = create_app(settings)
+    except ValueError as error:
+        err.print(f"[red]setting[/] {error}")
+        raise typer.Exit(2) from None
     uvicorn.run(
-        create_app(settings),
+        app,
         host=settings.listen_host,
         port=settings.listen_port,
         log_config=None,
@@ -107,6 +114,15 @@ def demo(
 
 def _demo_settings(port: int, commerce_url: str) -> Settings:
     given: dict[str, Any] = {
+        "environment": "demo",
+        "public_url": f"http://localhost:{port}",
+        "allowed_origins": f"http://127.0.0.1:{port}",
+        "redis_state_url": "memory://",
+        "session_keys": base64.b64encode(secrets.token_bytes(32)).decode(),
+        "commerce_admin_username": "admin",
+        "commerce_admin_password": "Admin-passw0rd",
+        "commerce_max_execution": 1,
+        "order_margin": 0.5,
         "listen_host": "127.0.0.1",
         "listen_port": port,
         "commerce_url": commerce_url,

@@ -9,24 +9,32 @@ from functools import partial
 
 import httpx2
 from fastapi import FastAPI, Request, Response
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from app.auth.keys import KeyRing
+from app.auth.origin import origin_of, parse_origins
+from app.auth.sessions import Sessions
 from app.commerce.client import GraphQL, StoreContext
+from app.commerce.orders import Orders
 from app.commerce.rest import AdminUser, Credentials, Integration, Rest
 from app.commerce.shop import Shop, StoreView
-from app.errors import VitrineError
+from app.errors import StateUnavailable, VitrineError
 from app.http import Breaker, Upstream
+from app.idempotency import Once
 from app.settings import Settings
 from app.state import State
 from app.storefront import graphiql
 from app.storefront.context import Context
-from app.storefront.endpoint import Endpoint, graphiql_page, refusal
+from app.storefront.endpoint import Endpoint, Public, graphiql_page, refusal
 from app.storefront.limits import Limits
 from app.storefront.links import Links
 from app.storefront.schema import build_schema
+from app.storefront.shopper import Shopper
 from app.telemetry import Metrics, log
 
+CORS_HEADERS = ("Content-Type", "Store", "Content-Currency", "X-Vitrine", "X-Session-Start", "Traceparent")
 DEFAULT_QUERY = """\
 # What a search finds. Headers, below:
 # {"Store": "de"} or {"Content-Currency": "EUR"}
@@ -68,6 +76,8 @@ class Parts:
     graphql: GraphQL
     rest: Rest
     shop: Shop
+    orders: Orders
+    once: Once
     settings: Settings
 
     def links_of(self, view: StoreView) -> Links:
@@ -75,7 +85,7 @@ class Parts:
         storefront = self.settings.storefront_url.replace("{store}", view.code)
         return Links(view, storefront, self.settings.media_url, view.currency)
 
-    async def open_context(self, asked: StoreContext) -> Context:
+    async def open_context(self, asked: StoreContext, shopper: Shopper) -> Context:
         """A request's context. Raises `UnknownStore`, `UnknownCurrency` or an `UpstreamError`."""
         view = await self.shop.view(asked)
         return Context(
@@ -87,6 +97,9 @@ class Parts:
             links_of=self.links_of,
             largest_page=self.settings.catalog_max_page_size,
             most_reads=self.settings.graphql_max_reads,
+            shopper=shopper,
+            orders=self.orders,
+            once=self.once,
         )
 
 
@@ -120,7 +133,28 @@ def build_parts(settings: Settings, *, transport: httpx2.AsyncBaseTransport | No
         state=state,
         state_key=f"shop:{settings.commerce_base}",
     )
-    return Parts(metrics, upstream, state, graphql, rest, shop, settings)
+    orders = Orders(
+        lambda: shop.reads,
+        rest,
+        state,
+        max_execution=settings.commerce_max_execution,
+        patience=settings.order_patience,
+        margin=settings.order_margin,
+    )
+    return Parts(metrics, upstream, state, graphql, rest, shop, orders, Once(state), settings)
+
+
+def sessions_of(parts: Parts) -> Sessions | None:
+    """The sessions, where the settings give them a place and keys. Raises `ValueError` for keys that are none."""
+    keys = parts.settings.session_keys.get_secret_value()
+    if not keys or not parts.state.configured:
+        return None
+    return Sessions(
+        parts.state,
+        KeyRing.of(keys),
+        idle=parts.settings.session_idle,
+        absolute=parts.settings.session_absolute,
+    )
 
 
 def credentials(settings: Settings) -> Credentials | None:
@@ -153,6 +187,20 @@ def create_app(settings: Settings, *, transport: httpx2.AsyncBaseTransport | Non
         redirect_slashes=False,
     )
     app.state.parts = parts
+    public = Public(
+        origin=origin_of(settings.public_url),
+        allowed_origins=parse_origins(settings.allowed_origins),
+        session_age=settings.session_absolute,
+    )
+    if public.allowed_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=sorted(public.allowed_origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=list(CORS_HEADERS),
+            allow_credentials=True,
+            max_age=600,
+        )
     endpoint = Endpoint(
         build_schema(
             limits=Limits(settings.graphql_max_depth, settings.graphql_max_fields, settings.graphql_max_aliases),
@@ -162,6 +210,8 @@ def create_app(settings: Settings, *, transport: httpx2.AsyncBaseTransport | Non
         parts.open_context,
         metrics=parts.metrics,
         largest_body=settings.graphql_max_bytes,
+        public=public,
+        sessions=sessions_of(parts),
         page=graphiql_page(DEFAULT_QUERY) if settings.graphiql else None,
     )
     app.router.routes.append(Route("/graphql", endpoint=endpoint.__call__, methods=["GET", "POST"]))
@@ -180,6 +230,11 @@ def create_app(settings: Settings, *, transport: httpx2.AsyncBaseTransport | Non
 async def _lifespan(parts: Parts, app: FastAPI) -> AsyncIterator[None]:
     # The process starts without Commerce too: it may come back, and health must be told meanwhile.
     await parts.shop.start(parts.settings.commerce_refresh)
+    if parts.orders.available:
+        try:
+            await parts.orders.ready()
+        except StateUnavailable as error:
+            log.warning("orders.not_ready", detail=error.detail)
     app.state.ready = True
     try:
         yield

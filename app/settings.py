@@ -6,6 +6,7 @@ Values come from the environment, or from a file `.env` in the working directory
 import re
 from functools import cached_property
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 import pyotp
 from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
@@ -23,6 +24,15 @@ class Settings(BaseSettings):
         frozen=True, env_file=".env", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
     )
 
+    environment: Literal["production", "development", "demo"] = Field(
+        "production", description="production refuses what only development and the demo may do, such as memory://"
+    )
+    public_url: str = Field(
+        "http://localhost:8000", description="URL that browsers and apps reach the API by; https but on localhost"
+    )
+    allowed_origins: str = Field(
+        "", description="origins of storefronts in browsers, such as https://shop.example, separated by commas"
+    )
     listen_host: str = Field("127.0.0.1", description="address to listen on")
     listen_port: int = Field(8000, ge=1, le=65535, description="port to listen on")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="the least level logged")
@@ -78,6 +88,24 @@ class Settings(BaseSettings):
         SecretStr(""), description="Redis for what must outlive a process; empty: nothing does"
     )
 
+    session_keys: SecretStr = Field(
+        SecretStr(""),
+        description="keys that seal sessions: 32 random bytes in base64 each, separated by commas; the first seals",
+    )
+    session_idle: Annotated[float, Field(ge=60, le=31_536_000)] = Field(
+        604_800, description="how long a session lives unused"
+    )
+    session_absolute: Annotated[float, Field(ge=60, le=31_536_000)] = Field(
+        2_592_000, description="how long a session lives at most"
+    )
+    commerce_max_execution: Annotated[float, Field(ge=1, le=3600)] = Field(
+        180, description="how long a request can still run in Commerce after it was given up; orders wait for it"
+    )
+    order_patience: Seconds = Field(20, description="how long placing an order may wait for an unknown outcome")
+    order_margin: Annotated[float, Field(ge=0.1, le=600)] = Field(
+        5, description="how far the clocks of our machines may differ, and an order's request be held up on its way"
+    )
+
     graphiql: bool = Field(False, description="serve GraphiQL at /graphql for browsers")
     introspection: bool = Field(False, description="answer introspection queries")
     graphql_max_depth: int = Field(15, ge=3, le=100, description="deepest nesting of a query")
@@ -128,6 +156,20 @@ class Settings(BaseSettings):
             except ValueError:
                 raise ValueError("must be base32 of at least 112 bits") from None
         return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_public(cls, value: str) -> str:
+        host = urlsplit(value).hostname or ""
+        if not value.startswith("https://") and host not in ("localhost", "127.0.0.1"):
+            raise ValueError("must be https, or http on localhost")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _refuse_memory(self) -> Self:
+        if self.environment == "production" and self.redis_state_url.get_secret_value().startswith("memory://"):
+            raise ValueError("REDIS_STATE_URL=memory:// is for development and the demo: it is lost with the process")
+        return self
 
     @model_validator(mode="after")
     def _refuse_example_secrets(self) -> Self:

@@ -228,7 +228,9 @@ def test_what_is_split_asks_for_everything_that_the_whole_asks_for(version: str,
         shared = operations.documents(name, possible, limit)
         parsed = [sound(operations.schema, each) for each in shared]
         assert set().union(*map(paths, parsed)) == paths(parse(whole.text))
-        assert (len(shared) == 1) is (whole.fields <= limit)
+        # A write is done once, and a cart is read at one moment: both are one document.
+        one = name == "Cart" or whole.text.startswith("mutation")
+        assert (len(shared) == 1) is (one or whole.fields <= limit)
         assert len({each.text for each in shared}) == len(shared)
 
 

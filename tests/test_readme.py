@@ -41,6 +41,7 @@ def test_every_setting_of_the_readme_exists() -> None:
     named = set(re.findall(r"\b(?:COMMERCE|CATALOG|STOREFRONT|MEDIA|REDIS|GRAPHQL)_[A-Z_]+\b", README))
     assert named - {VALIDATION_FAILED} <= known
     assert {"GRAPHIQL", "INTROSPECTION", "METRICS", "LISTEN_HOST", "LISTEN_PORT"} <= known
+    assert {"SESSION_KEYS", "SESSION_IDLE", "PUBLIC_URL", "ALLOWED_ORIGINS", "ORDER_MARGIN"} <= known
 
 
 def test_every_code_that_an_error_can_have_is_explained() -> None:

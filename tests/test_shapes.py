@@ -81,7 +81,7 @@ class Generator:
         self._operation = next(node for node in document.definitions if isinstance(node, OperationDefinitionNode))
 
     def data(self) -> dict[str, Any]:
-        root = self._schema.query_type
+        root = self._schema.get_root_type(self._operation.operation)
         assert root is not None
         return self._object([self._operation.selection_set], root)
 

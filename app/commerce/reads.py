@@ -45,9 +45,31 @@ class Reads:
             first = Reply(_join(first.data, more.data), (*first.problems, *more.problems))
         return first
 
-    async def _ask(self, document: Document, variables: Mapping[str, object], context: StoreContext) -> Reply:
+    async def write(
+        self,
+        name: str,
+        flags: Collection[str],
+        variables: Mapping[str, object],
+        context: StoreContext,
+        *,
+        timeout: float | None = None,
+    ) -> Reply:
+        """The reply to a mutation, which is sent once and never again: whether a second one would do harm only the
+        caller can know. `timeout` is another deadline in seconds. Raises an `UpstreamError`."""
+        document = self.capabilities.operations.document(name, flags)
+        return await self._ask(document, variables, context, read=False, timeout=timeout)
+
+    async def _ask(
+        self,
+        document: Document,
+        variables: Mapping[str, object],
+        context: StoreContext,
+        *,
+        read: bool = True,
+        timeout: float | None = None,
+    ) -> Reply:
         declared = {key: value for key, value in variables.items() if key in document.variables and value is not None}
-        reply = await self._graphql.execute(document.name, document.text, declared, context)
+        reply = await self._graphql.execute(document.name, document.text, declared, context, read=read, timeout=timeout)
         if not self._check(document)(reply.data):
             raise UpstreamInvalid(f"{document.name}: the data has another shape than was asked for")
         return reply

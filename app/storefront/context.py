@@ -13,10 +13,13 @@ from strawberry.dataloader import DataLoader
 
 from app.commerce.capabilities import Capabilities
 from app.commerce.client import Problem, Reply, StoreContext
+from app.commerce.orders import Orders
 from app.commerce.reads import Reads
 from app.commerce.shop import StoreView
-from app.errors import TooExpensive
+from app.errors import Rejected, TooExpensive
+from app.idempotency import Once
 from app.storefront.links import Links
+from app.storefront.shopper import Shopper
 
 SKUS_PER_READ = 100
 Variables = tuple[tuple[str, object], ...]
@@ -26,7 +29,8 @@ class Context:
     """The context of one request.
 
     `store` is what Commerce is told, `links_of` how URLs of a store view leave, `largest_page` the largest page size,
-    `most_reads` how many different reads one request may cost Commerce.
+    `most_reads` how many different reads one request may cost Commerce, `shopper` whose request it is.
+    `forbidden` is why this request may change nothing, if so.
     """
 
     def __init__(
@@ -40,6 +44,9 @@ class Context:
         links_of: Callable[[StoreView], Links],
         largest_page: int,
         most_reads: int,
+        shopper: Shopper,
+        orders: Orders,
+        once: Once,
     ) -> None:
         self._reads = reads
         self.store = store
@@ -49,6 +56,10 @@ class Context:
         self.links = replace(links_of(view), currency=store.currency or view.currency)
         self.largest_page = largest_page
         self._most_reads = most_reads
+        self.shopper = shopper
+        self.orders = orders
+        self.once = once
+        self.forbidden: Rejected | None = None
         self.operation_name: str | None = None
         self.problems: list[Problem] = []
         self._memory: dict[object, asyncio.Task[Reply]] = {}
@@ -95,6 +106,14 @@ class Context:
         if not quiet:
             self.problems.extend(reply.partial)
         return reply
+
+    async def fresh(self, name: str, flags: Iterable[str], variables: Mapping[str, object]) -> Reply:
+        """The reply to a read of what belongs to one shopper: asked anew each time, and kept nowhere."""
+        return await self._reads.read(name, frozenset(flags), variables, self.store)
+
+    async def write(self, name: str, flags: Iterable[str], variables: Mapping[str, object]) -> Reply:
+        """The reply to a mutation, sent once. Raises an `UpstreamError`."""
+        return await self._reads.write(name, frozenset(flags), variables, self.store)
 
     async def products(
         self, skus: Iterable[str], flags: frozenset[str], variables: Mapping[str, object]

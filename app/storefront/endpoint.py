@@ -15,12 +15,15 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOpe
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.graphql import OperationType
 
+from app.auth.origin import check_unsafe, may_have_token_header
+from app.auth.sessions import Sessions, set_cookie, token_of
 from app.commerce.client import StoreContext
-from app.errors import BadRequest, UnknownCurrency, UnknownStore, VitrineError
+from app.errors import BadRequest, Rejected, UnknownCurrency, UnknownStore, VitrineError
 from app.storefront import graphiql
 from app.storefront.context import Context
 from app.storefront.masking import public_errors
 from app.storefront.schema import Schema
+from app.storefront.shopper import Shopper
 from app.telemetry import Metrics, log
 
 JSON = "application/json"
@@ -28,7 +31,21 @@ GRAPHQL_JSON = "application/graphql-response+json"
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
-OpenContext = Callable[[StoreContext], Awaitable[Context]]
+OpenContext = Callable[[StoreContext, Shopper], Awaitable[Context]]
+
+
+@dataclass(frozen=True, slots=True)
+class Public:
+    """How the API is reached: its own origin, the origins of storefronts, and how long a browser keeps a session."""
+
+    origin: str
+    allowed_origins: frozenset[str]
+    session_age: float
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers reach it by https."""
+        return self.origin.startswith("https://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +78,8 @@ class TooLarge(BadRequest):
 class Endpoint:
     """The GraphQL endpoint, after the GraphQL over HTTP specification (graphql.github.io/graphql-over-http).
 
-    `open_context` makes a request's context from its headers' store view and currency; `largest_body` is in bytes;
-    `page` is what a browser that asks for HTML gets, None for nothing.
+    `open_context` makes a request's context from its headers' store view and currency and its shopper; `largest_body`
+    is in bytes; `sessions` of None lets nobody write; `page` is what a browser that asks for HTML gets, if anything.
     """
 
     def __init__(
@@ -72,12 +89,16 @@ class Endpoint:
         *,
         metrics: Metrics,
         largest_body: int,
+        public: Public,
+        sessions: Sessions | None,
         page: Callable[[], Response] | None = None,
     ) -> None:
         self._schema = schema
         self._open_context = open_context
         self._metrics = metrics
         self._largest_body = largest_body
+        self._public = public
+        self._sessions = sessions
         self._page = page
 
     async def __call__(self, request: Request) -> Response:
@@ -90,8 +111,9 @@ class Endpoint:
             return response
         try:
             call = await self._call(request)
-            context = await self._open_context(store_context(request.headers))
+            context = await self._open_context(store_context(request.headers), self._shopper(request))
             context.operation_name = call.operation_name
+            context.forbidden = self._forbidden(request)
             try:
                 result = await self._execute(call, context, request.method)
             finally:
@@ -104,7 +126,32 @@ class Endpoint:
             return refusal(error)
         errors = public_errors(result.errors or (), context.problems, self._metrics)
         self._metrics.answered("errors" if errors else "ok", time.perf_counter() - started)
-        return _answer(result, errors, GRAPHQL_JSON if GRAPHQL_JSON in accepted else JSON)
+        response = _answer(result, errors, GRAPHQL_JSON if GRAPHQL_JSON in accepted else JSON)
+        self._hand_over(context.shopper, request, response)
+        return response
+
+    def _shopper(self, request: Request) -> Shopper:
+        """Whose request it is. Raises `Rejected` for a session id that is given in two ways."""
+        token = token_of(request.headers, secure=self._public.secure)
+        return Shopper(self._sessions, token, request.headers.get("x-session-start"))
+
+    def _forbidden(self, request: Request) -> Rejected | None:
+        try:
+            check_unsafe(request.headers, self._public.allowed_origins, self._public.origin)
+        except Rejected as error:
+            return error
+        return None
+
+    def _hand_over(self, shopper: Shopper, request: Request, response: Response) -> None:
+        """Gives a session that was begun to its owner: to a browser as a cookie, to an app that asks as a header."""
+        session = shopper.session
+        if session is None or not shopper.begun:
+            return
+        if may_have_token_header(request.headers):
+            response.headers["X-Session-Token"] = session.token
+            return
+        secure, age = self._public.secure, self._public.session_age
+        response.headers.append("Set-Cookie", set_cookie(session, secure=secure, max_age=age))
 
     async def _call(self, request: Request) -> Call:
         if request.method == "POST":

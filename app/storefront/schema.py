@@ -16,9 +16,12 @@ from strawberry.extensions import (
 )
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
+from strawberry.types.graphql import OperationType
 
 from app.errors import BadRequest
+from app.storefront.cart import CartMutation, CartQuery
 from app.storefront.catalog import CatalogQuery
+from app.storefront.checkout import CheckoutMutation, CheckoutQuery
 from app.storefront.content import ContentQuery
 from app.storefront.limits import Limits, limit_queries
 from app.storefront.products import PRODUCT_TYPES
@@ -30,7 +33,12 @@ LIMITS = Limits(depth=15, fields=1000, aliases=30)
 
 
 @strawberry.type(description="What can be read.")
-class Query(CatalogQuery, ContentQuery, StoreQuery):
+class Query(CatalogQuery, ContentQuery, StoreQuery, CartQuery, CheckoutQuery):
+    pass
+
+
+@strawberry.type(description="What can be changed. A request that changes something needs the header `X-Vitrine: 1`.")
+class Mutation(CartMutation, CheckoutMutation):
     pass
 
 
@@ -61,6 +69,16 @@ class ValidatedOnce(ValidationCache):
         return super().on_validate() if len(self.execution_context.query or "") <= CACHED_LENGTH else iter([None])
 
 
+class Guarded(SchemaExtension):
+    """Refuses mutations of requests that may change nothing."""
+
+    def on_execute(self) -> Iterator[None]:
+        forbidden = getattr(self.execution_context.context, "forbidden", None)
+        if forbidden is not None and self.execution_context.operation_type is OperationType.MUTATION:
+            raise forbidden
+        yield
+
+
 class NamedOperation(SchemaExtension):
     """Refuses a document of several operations of which none is named; strawberry would take the first."""
 
@@ -79,6 +97,7 @@ def build_schema(*, limits: Limits = LIMITS, tokens: int = 3000, introspection: 
     extensions: list[Any] = [
         limit_queries(limits),
         NamedOperation,
+        Guarded,
         lambda: MaxTokensLimiter(max_token_count=tokens),
         ParsedOnce,
         ValidatedOnce,
@@ -87,6 +106,7 @@ def build_schema(*, limits: Limits = LIMITS, tokens: int = 3000, introspection: 
         extensions.append(DisableIntrospection)
     return Schema(
         query=Query,
+        mutation=Mutation,
         types=cast(Any, PRODUCT_TYPES),
         extensions=extensions,
         config=StrawberryConfig(auto_camel_case=True, disable_field_suggestions=not introspection),

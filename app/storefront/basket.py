@@ -1,0 +1,117 @@
+"""The way from a request to its cart at Commerce: read, made, written, and replaced when it is no more."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from app.commerce.client import Reply
+from app.errors import UpstreamFailed
+from app.storefront.context import Context
+from app.storefront.user_errors import CartGone, Mendable, is_gone, mendable
+
+ALREADY_EXISTS = "graphql-already-exists"
+
+
+class Basket:
+    """The cart of one request: of the session's cart in the store view's website."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._website = str(context.links.view.config.get("website_code") or "")
+
+    async def read(self, flags: Collection[str]) -> Mapping[str, Any] | None:
+        """The cart as Commerce has it now; None when the shopper has none. Raises `CartGone`, `UpstreamError`.
+
+        A cart that is no more is let go of before `CartGone` tells so: the next read has none.
+        """
+        kept = await self._context.shopper.cart(self._website)
+        if kept is None or not kept["made"]:
+            return None
+        reply = await self._context.fresh("Cart", flags, {"cartId": kept["id"]})
+        return await self._value(reply, "cart", kept["id"], ())
+
+    async def write(
+        self, operation: str, root: str, variables: Mapping[str, object], flags: Collection[str], *path: str
+    ) -> Mapping[str, Any]:
+        """What a mutation of the shopper's cart answered at `root`; `path` is the input that errors are about.
+
+        Raises `CartGone`, `Mendable`, or an `UpstreamError`.
+        """
+        kept = await self._context.shopper.cart(self._website)
+        if kept is None or not kept["made"]:
+            raise Mendable("CART_EMPTY", "There is nothing in the cart yet.", path)
+        return await self._send(operation, root, {"cartId": kept["id"], **variables}, flags, kept["id"], path)
+
+    async def add(
+        self, operation: str, root: str, variables: Mapping[str, object], flags: Collection[str], *path: str
+    ) -> tuple[Mapping[str, Any], bool]:
+        """As `write`, but makes a cart where there is none; and whether it had to replace one that is no more."""
+        replaced = False
+        for _ in range(2):
+            cart_id = await self.ensure()
+            try:
+                sent = {"cartId": cart_id, **variables}
+                return await self._send(operation, root, sent, flags, cart_id, path), replaced
+            except CartGone:
+                replaced = True
+        raise UpstreamFailed(f"{operation}: a new cart cannot be used either")
+
+    async def ensure(self) -> str:
+        """The id of the shopper's cart, made at Commerce if there is none. Raises an `UpstreamError`."""
+        shopper = self._context.shopper
+        kept = await shopper.reserve_cart(self._website)
+        cart_id = str(kept["id"])
+        if not kept["made"]:
+            reply = await self._context.write("CreateCart", (), {"cartId": cart_id})
+            # Another request of the same shopper may have made it in the same moment.
+            others = [problem for problem in reply.problems if problem.category != ALREADY_EXISTS]
+            if others:
+                raise UpstreamFailed(f"CreateCart: {others[0].message}", others[0].category)
+            await shopper.cart_made(self._website, cart_id)
+        return cart_id
+
+    async def forget(self, cart_id: str) -> None:
+        """Lets go of a cart that is no more."""
+        await self._context.shopper.forget_cart(self._website, cart_id)
+
+    async def ordered(self, cart_id: str, number: str) -> None:
+        """Lets go of a cart that was ordered."""
+        await self._context.shopper.ordered(self._website, cart_id, number)
+
+    async def last_order(self) -> str | None:
+        """The number of the shopper's last order."""
+        return await self._context.shopper.last_order(self._website)
+
+    async def kept(self) -> Mapping[str, Any] | None:
+        """What the session knows of the cart."""
+        return await self._context.shopper.cart(self._website)
+
+    async def note(self, cart_id: str, **facts: Any) -> None:
+        """Keeps facts about the cart in the session."""
+        await self._context.shopper.note(self._website, cart_id, **facts)
+
+    async def _send(
+        self,
+        operation: str,
+        root: str,
+        variables: Mapping[str, object],
+        flags: Collection[str],
+        cart_id: str,
+        path: tuple[str, ...],
+    ) -> Mapping[str, Any]:
+        reply = await self._context.write(operation, flags, variables)
+        found = await self._value(reply, root, cart_id, path)
+        if found is None:
+            raise UpstreamFailed(f"{operation}: neither a value nor an error")
+        return found
+
+    async def _value(self, reply: Reply, root: str, cart_id: str, path: tuple[str, ...]) -> Mapping[str, Any] | None:
+        value: Mapping[str, Any] | None = reply.data.get(root)
+        if value is not None:
+            return value
+        for problem in reply.problems:
+            if is_gone(problem):
+                await self.forget(cart_id)
+            raise mendable(problem, path)
+        return None

@@ -1,0 +1,108 @@
+"""What a shopper can mend himself: errors beside a payload, with stable codes and the input that caused them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import strawberry
+from strawberry.extensions import FieldExtension
+
+from app.commerce.client import NOT_FOUND, UNAUTHORIZED, Problem
+from app.errors import BadInput, Rejected, UpstreamFailed
+from app.storefront.common import described
+
+# Commerce's codes of lines that could not be put in.
+LINE_CODES = {
+    "PRODUCT_NOT_FOUND": "PRODUCT_NOT_FOUND",
+    "NOT_SALABLE": "OUT_OF_STOCK",
+    "INSUFFICIENT_STOCK": "QUANTITY_UNAVAILABLE",
+}
+# Where Commerce has no code, its English message tells (recordings cart-016 to cart-073); what none fits is REJECTED.
+_BY_MESSAGE = (
+    (r"could not find a product", "PRODUCT_NOT_FOUND"),
+    (r"requested qty|requested quantity|maximum qty|more than", "QUANTITY_UNAVAILABLE"),
+    (r"quantity should be greater|decimal quantity|specify the quantity", "QUANTITY_INVALID"),
+    (r"choose options|required option", "OPTIONS_REQUIRED"),
+    (r"coupon is already applied", "COUPON_ALREADY_APPLIED"),
+    (r"coupon", "COUPON_INVALID"),
+    (r"cart item|contain the item", "LINE_NOT_FOUND"),
+    (r"does not contain products|cart is empty", "CART_EMPTY"),
+    (r"email", "EMAIL_INVALID"),
+    (r"region", "REGION_INVALID"),
+    (r"country", "COUNTRY_INVALID"),
+    (r"carrier|shipping method", "SHIPPING_METHOD_UNAVAILABLE"),
+    (r"payment method", "PAYMENT_METHOD_UNAVAILABLE"),
+    (r"not available\.?$|out of stock|not salable", "OUT_OF_STOCK"),
+    (r"shipping address is (missing|not allowed)", "SHIPPING_ADDRESS_NOT_TAKEN"),
+    (r"address", "ADDRESS_INVALID"),
+    (r"is required", "FIELD_REQUIRED"),
+)
+_GONE = re.compile(r"could not find a cart|cart isn't active|cannot perform operations on cart", re.IGNORECASE)
+
+
+@strawberry.type(description="Something that the shopper can mend.")
+class UserError:
+    code: str = described("What is wrong, as a stable code such as OUT_OF_STOCK.")
+    message: str = described("What is wrong, in words that can be shown.")
+    path: list[str] = described("The input that caused it, such as lines, 2, quantity.")
+
+
+class Mendable(Rejected):
+    """An error that the shopper can mend; `path` is the input that caused it."""
+
+    def __init__(self, code: str, message: str, path: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.user_code = code
+        self.path = path
+
+
+class CartGone(Rejected):
+    """The cart was ordered, has run out or was never this shopper's: a new one takes its place."""
+
+    code = "CART_EXPIRED"
+
+
+def code_of(message: str) -> str:
+    """The stable code for a message of Commerce."""
+    return next((code for pattern, code in _BY_MESSAGE if re.search(pattern, message, re.IGNORECASE)), "REJECTED")
+
+
+def is_gone(problem: Problem) -> bool:
+    """Whether a problem says that the cart cannot be used any more."""
+    return problem.category in (NOT_FOUND, UNAUTHORIZED) and _GONE.search(problem.message) is not None
+
+
+def mendable(problem: Problem, path: tuple[str, ...]) -> Rejected | UpstreamFailed:
+    """What a problem of a mutation is to the caller: the cart's end, something to mend, or Commerce's failure."""
+    if is_gone(problem):
+        return CartGone("The cart is not there any more: it was ordered or has run out.")
+    if problem.category.startswith("graphql-"):
+        return Mendable(code_of(problem.message), problem.message, path)
+    return UpstreamFailed(problem.message, problem.category)
+
+
+def user_error(error: Rejected) -> UserError:
+    """A raised error as a user error."""
+    if isinstance(error, Mendable):
+        return UserError(code=error.user_code, message=error.public, path=list(error.path))
+    path = re.findall(r"\w+", error.argument) if isinstance(error, BadInput) else []
+    return UserError(code=error.code, message=error.public, path=path)
+
+
+class UserErrors(FieldExtension):
+    """Turns what a mutation raises for the shopper to mend into the `userErrors` of its payload."""
+
+    def __init__(self, payload: Callable[..., Any]) -> None:
+        self._payload = payload
+
+    async def resolve_async(
+        self, next_: Callable[..., Awaitable[Any]], source: Any, info: strawberry.Info, **kwargs: Any
+    ) -> Any:
+        try:
+            return await next_(source, info, **kwargs)
+        except Rejected as error:
+            if error.status not in (400, 409):
+                raise
+            return self._payload(user_errors=[user_error(error)])

@@ -1,0 +1,189 @@
+"""A guest's checkout, step by step, to an order that exists once."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from app.sandbox.commerce import VERSIONS, Fault
+from tests.conftest import Api
+from tests.test_cart import UNSAFE, add, do, shopping
+
+OAKLAND = {
+    "firstName": "Jane",
+    "lastName": "Doe",
+    "street": ["1 Main St", "Apt 2"],
+    "city": "Oakland",
+    "region": "CA",
+    "regionId": 12,
+    "postcode": "94601",
+    "country": "US",
+    "telephone": "555-0100",
+}
+CHECKOUT = """
+  email missing ready
+  shippingAddress { firstName city regionCode country } billingAddress { lastName postcode }
+  shippingMethods { carrier method available price { amount } } shippingMethod { carrier method price { amount } }
+  paymentMethods { code } paymentMethod { code }
+  cart { totals { subtotal { amount } shipping { amount } taxes { label amount { amount } } grandTotal { amount } } }
+"""
+PAYLOAD = f"{{ checkout {{ {CHECKOUT} }} userErrors {{ code message path }} }}"
+SET_EMAIL = f"mutation E($email: String!) {{ checkoutSetEmail(email: $email) {PAYLOAD} }}"
+SET_ADDRESS = (
+    "mutation A($address: AddressInput!, $same: Boolean!) "
+    f"{{ checkoutSetShippingAddress(address: $address, sameForBilling: $same) {PAYLOAD} }}"
+)
+SET_BILLING = f"mutation B($address: AddressInput!) {{ checkoutSetBillingAddress(address: $address) {PAYLOAD} }}"
+SET_SHIPPING = f"mutation S($carrier: String!, $method: String!) {{ checkoutSetShippingMethod(carrier: $carrier, method: $method) {PAYLOAD} }}"
+SET_PAYMENT = (
+    "mutation P($code: String!, $number: String) "
+    f"{{ checkoutSetPaymentMethod(code: $code, purchaseOrderNumber: $number) {PAYLOAD} }}"
+)
+PLACE = """mutation Place($key: String!, $agreements: [ID!]) {
+  checkoutPlaceOrder(idempotencyKey: $key, agreements: $agreements) { number userErrors { code message path } }
+}"""
+
+
+async def get_ready(api: Api, *, sku: str = "TT-C12") -> None:
+    """Takes every step before the order."""
+    await add(api, {"sku": sku, "quantity": 2})
+    assert (await do(api, SET_EMAIL, email="jane@example.com"))["userErrors"] == []
+    assert (await do(api, SET_ADDRESS, address=OAKLAND, same=True))["userErrors"] == []
+    assert (await do(api, SET_SHIPPING, carrier="flatrate", method="flatrate"))["userErrors"] == []
+    done = await do(api, SET_PAYMENT, code="checkmo", number=None)
+    assert done["checkout"]["missing"] == []
+    assert done["checkout"]["ready"] is True
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_each_step_tells_what_is_done_and_what_is_missing(version: str) -> None:
+    async with shopping(version) as api:
+        await add(api, {"sku": "TT-C12", "quantity": 2})
+        start = (await api.data(f"{{ checkout {{ {CHECKOUT} }} }}"))["checkout"]
+        assert start["missing"] == ["EMAIL", "SHIPPING_ADDRESS", "SHIPPING_METHOD", "BILLING_ADDRESS", "PAYMENT_METHOD"]
+        assert start["ready"] is False
+        email = await do(api, SET_EMAIL, email=" jane@example.com ")
+        assert email["checkout"]["email"] == "jane@example.com"
+        address = await do(api, SET_ADDRESS, address=OAKLAND, same=False)
+        assert address["checkout"]["missing"] == ["SHIPPING_METHOD", "BILLING_ADDRESS", "PAYMENT_METHOD"]
+        assert address["checkout"]["shippingAddress"] == {
+            "firstName": "Jane", "city": "Oakland", "regionCode": "CA", "country": "US"
+        }  # fmt: skip
+        assert ("flatrate", "flatrate") in {(m["carrier"], m["method"]) for m in address["checkout"]["shippingMethods"]}
+        shipping = await do(api, SET_SHIPPING, carrier="flatrate", method="flatrate")
+        assert shipping["checkout"]["shippingMethod"]["price"] == {"amount": "10.00"}
+        billing = await do(api, SET_BILLING, address={**OAKLAND, "lastName": "Payer"})
+        assert billing["checkout"]["billingAddress"] == {"lastName": "Payer", "postcode": "94601"}
+        payment = await do(api, SET_PAYMENT, code="checkmo", number=None)
+        assert (payment["checkout"]["missing"], payment["checkout"]["ready"]) == ([], True)
+        totals = payment["checkout"]["cart"]["totals"]
+        assert totals["subtotal"] == {"amount": "36.00"}
+        assert totals["shipping"] == {"amount": "10.00"}
+        assert totals["taxes"] == [{"label": "California sales tax", "amount": {"amount": "2.97"}}]
+        assert totals["grandTotal"] == {"amount": "48.97"}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_an_order_is_placed_with_its_agreements_recorded(version: str) -> None:
+    async with shopping(version) as api:
+        await get_ready(api)
+        lacking = await do(api, PLACE, key="first-order-1", agreements=[])
+        assert [(error["code"], error["path"]) for error in lacking["userErrors"]] == [
+            ("AGREEMENT_REQUIRED", ["agreements"])
+        ]
+        assert api.commerce.orders == []
+        placed = await do(api, PLACE, key="first-order-1b", agreements=["1"])
+        assert placed["userErrors"] == []
+        [order] = api.commerce.orders
+        assert placed["number"] == order.increment_id
+        assert "agreed to" in str(order.comments)
+        assert await api.data("{ cart { quantity } }") == {"cart": None}
+        assert await do(api, PLACE, key="first-order-1b", agreements=["1"]) == placed
+        assert len(api.commerce.orders) == 1
+
+
+async def test_the_same_key_for_another_order_is_a_conflict() -> None:
+    async with shopping() as api:
+        await get_ready(api)
+        await do(api, PLACE, key="one-key-for-all", agreements=["1"])
+        other = await do(api, PLACE, key="one-key-for-all", agreements=["1", "2"])
+        assert [error["code"] for error in other["userErrors"]] == ["IDEMPOTENCY_CONFLICT"]
+        assert len(api.commerce.orders) == 1
+
+
+@pytest.mark.parametrize("version", ["2.4.4", "2.4.9"])
+async def test_parallel_calls_end_in_one_order_and_all_with_its_number(version: str) -> None:
+    async with shopping(version) as api:
+        await get_ready(api)
+        answers = await asyncio.gather(*(do(api, PLACE, key=f"parallel-{n}", agreements=["1"]) for n in range(5)))
+        [order] = api.commerce.orders
+        assert {answer["number"] for answer in answers} == {order.increment_id}
+
+
+@pytest.mark.parametrize("kind", ["place_then_hang", "error_after_place", "place_after_close"])
+async def test_an_unknown_outcome_never_makes_a_second_order(kind: str) -> None:
+    async with shopping("2.4.4", order_patience=1, commerce_timeout=0.5) as api:
+        await get_ready(api)
+        api.commerce.faults.add(Fault(kind, times=1, seconds=0.5))
+        numbers = []
+        for attempt in range(12):
+            payload = await do(api, PLACE, key=f"unknown-{attempt}", agreements=["1"])
+            if payload["number"]:
+                numbers.append(payload["number"])
+                break
+            assert {error["code"] for error in payload["userErrors"]} <= {"ORDER_PENDING"}
+        await api.commerce.settled()
+        [order] = api.commerce.orders
+        assert numbers == [order.increment_id]
+
+
+@pytest.mark.parametrize(
+    ("mutation", "variables", "code"),
+    [
+        (SET_EMAIL, {"email": "nope"}, "EMAIL_INVALID"),
+        (SET_ADDRESS, {"address": {**OAKLAND, "country": "ZZ"}, "same": False}, "COUNTRY_INVALID"),
+        (SET_ADDRESS, {"address": {**OAKLAND, "regionId": 9999}, "same": False}, "REGION_INVALID"),
+        (SET_ADDRESS, {"address": {**OAKLAND, "city": " "}, "same": False}, "BAD_USER_INPUT"),
+        (SET_SHIPPING, {"carrier": "nope", "method": "nope"}, "SHIPPING_METHOD_UNAVAILABLE"),
+        (SET_PAYMENT, {"code": "nope"}, "PAYMENT_METHOD_UNAVAILABLE"),
+        (SET_PAYMENT, {"code": "purchaseorder"}, "BAD_USER_INPUT"),
+        (PLACE, {"key": "short"}, "BAD_USER_INPUT"),
+    ],
+)
+async def test_what_cannot_be_is_a_user_error_with_its_code(
+    mutation: str, variables: dict[str, Any], code: str
+) -> None:
+    async with shopping() as api:
+        await get_ready(api)
+        payload = await do(api, mutation, **variables)
+        assert [error["code"] for error in payload["userErrors"]] == [code]
+        assert api.commerce.orders == []
+
+
+async def test_without_a_session_there_is_nothing_to_order() -> None:
+    async with shopping() as api:
+        payload = await do(api, PLACE, key="nothing-here", agreements=[])
+        assert [error["code"] for error in payload["userErrors"]] == ["CART_EXPIRED"]
+        assert api.commerce.requests == []
+
+
+async def test_without_rest_credentials_checkout_refuses_to_start() -> None:
+    async with shopping(commerce_admin_username="", commerce_admin_password="") as api:
+        await add(api, {"sku": "TT-C12"})
+        data = await api.data("{ checkout { ready missing } }")
+        assert data["checkout"]["ready"] is False
+        answer = await api.ask(PLACE, UNSAFE, key="no-credentials", agreements=["1"])
+        assert [error["extensions"]["code"] for error in answer["errors"]] == ["STATE_UNAVAILABLE"]
+        assert api.commerce.orders == []
+
+
+async def test_a_stolen_cart_id_opens_nothing() -> None:
+    async with shopping() as api:
+        await get_ready(api)
+        [cart_id] = api.commerce.carts
+        api.client.cookies.clear()
+        for headers in ({"Cookie": f"vitrine={cart_id}"}, {"Authorization": f"Bearer {cart_id}"}):
+            assert await api.data("{ cart { quantity } }", headers) == {"cart": None}
+        assert api.commerce.orders == []
