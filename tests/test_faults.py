@@ -83,11 +83,11 @@ async def test_json_of_another_shape_is_one_coded_error(body: Any) -> None:
 
 async def test_a_deadline_from_the_settings_holds_and_the_rest_does_not_wait_for_more() -> None:
     commerce = create_commerce("2.4.8", public_url=COMMERCE)
-    async with running(commerce, commerce_timeout=0.3) as api:
-        commerce.faults.add(Fault("slow", times=None, match="Countries", seconds=5))
+    async with running(commerce, commerce_timeout=1.5) as api:
+        commerce.faults.add(Fault("slow", times=None, match="Countries", seconds=30))
         started = time.monotonic()
         fails(await api.ask(QUERY), "UPSTREAM_TIMEOUT")
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 10
 
 
 async def test_a_dropped_connection_is_tried_once_more_and_nobody_notices() -> None:
