@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test check format browser redis schema schemas conformance live graphiql lock clean
+.PHONY: help install demo test check format browser redis schema schemas conformance storm live graphiql lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -57,6 +57,9 @@ schemas: $(STAMP) ## cut schema/commerce from full schemas: make schemas FROM=fo
 conformance: $(STAMP) ## replay recorded exchanges against the stand-in: make conformance RECORDINGS=folder
 	@test -n "$(RECORDINGS)" || { echo 'say where the recordings are: make conformance RECORDINGS=folder'; exit 1; }
 	@$(BIN)/python -m tests.conformance "$(RECORDINGS)"
+
+storm: $(STAMP) ## 1,000 carts, each ordered by five calls at once while Commerce and Redis fail
+	@$(BIN)/python -m tests.orders_storm --carts 1000
 
 live: $(STAMP) ## the journeys against a real Commerce, read-only: make live COMMERCE_URL=https://...
 	@test -n "$(COMMERCE_URL)" || { echo 'say which Commerce: make live COMMERCE_URL=https://shop.example.com'; exit 1; }

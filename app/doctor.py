@@ -108,7 +108,10 @@ async def _why_not(parts: Parts) -> str:
 async def _credentials(parts: Parts, report: Report) -> None:
     if not parts.rest.available:
         report.facts.append(("REST", "no credentials: only store views of websites in COMMERCE_STORES are known"))
+        report.facts.append(("checkout", "refused: placing orders needs REST credentials"))
         return
+    if not parts.state.configured:
+        report.facts.append(("checkout", "refused: placing orders needs REDIS_STATE_URL"))
     try:
         await parts.rest.get("store/storeViews")
     except UpstreamError as error:

@@ -141,7 +141,9 @@ def build_parts(settings: Settings, *, transport: httpx2.AsyncBaseTransport | No
         patience=settings.order_patience,
         margin=settings.order_margin,
     )
-    return Parts(metrics, upstream, state, graphql, rest, shop, orders, Once(state), settings)
+    # A second call waits as long as the first may, and takes it for dead only long after.
+    once = Once(state, patience=settings.order_patience, lease=2 * settings.order_patience + 60)
+    return Parts(metrics, upstream, state, graphql, rest, shop, orders, once, settings)
 
 
 def sessions_of(parts: Parts) -> Sessions | None:

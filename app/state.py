@@ -15,6 +15,8 @@ from app.errors import StateUnavailable
 from app.telemetry import log
 
 TIMEOUT = 1.0  # seconds; redis-py's own retries would cost more than an answer that says so
+CONNECTIONS = 50
+POOL_TIMEOUT = 5.0  # seconds that a command waits for a connection of the pool
 PREFIX = "vitrine:"
 MEMORY = "memory://"
 
@@ -111,7 +113,16 @@ def _client(url: str) -> Any:
         from burner_redis import BurnerRedis  # noqa: PLC0415 - only the demo and development need it
 
         return BurnerRedis()
-    return redis.from_url(url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=Retry(NoBackoff(), 0))
+    # A pool that is used up waits for a connection; redis-py's usual one fails the command instead.
+    pool = redis.BlockingConnectionPool.from_url(
+        url,
+        max_connections=CONNECTIONS,
+        timeout=POOL_TIMEOUT,
+        socket_timeout=TIMEOUT,
+        socket_connect_timeout=TIMEOUT,
+        retry=Retry(NoBackoff(), 0),
+    )
+    return redis.Redis.from_pool(pool)
 
 
 def _text(value: bytes | str | int) -> bytes | str:

@@ -9,7 +9,7 @@ from enum import Enum
 import orjson
 import strawberry
 
-from app.commerce.orders import OrderRefused
+from app.commerce.orders import OrderPending, OrderRefused
 from app.errors import BadInput, StateUnavailable, UpstreamError, UpstreamInvalid
 from app.storefront.addresses import Address, AddressInput, commerce_address
 from app.storefront.basket import Basket
@@ -245,7 +245,7 @@ class CheckoutMutation:
             return (await _place(info, agreed)).encode()
 
         scope = hashlib.sha256(session.token.encode()).hexdigest()
-        number = await info.context.once.run(scope, idempotency_key, fingerprint, place)
+        number = await info.context.once.run(scope, idempotency_key, fingerprint, place, pending=OrderPending)
         return PlaceOrderPayload(number=number.decode())
 
 
