@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -9,6 +10,7 @@ import nh3
 
 from app.commerce.shop import StoreView
 
+_PASSES = 4  # of broken markup, until cleaning it changes nothing
 _TAGS = nh3.ALLOWED_TAGS | {
     "address", "article", "aside", "button", "figcaption", "figure", "footer", "header", "main", "nav", "picture",
     "section", "source", "video",
@@ -39,6 +41,20 @@ _STYLES = {
 
 _STYLE_NOISE = re.compile(r"/\*.*?\*/|[\\\s]")
 _RUNNING_STYLE = re.compile(r"expression\(|javascript:|vbscript:", re.IGNORECASE)
+
+
+def _sanitised(content: str, attribute: Callable[[str, str, str], str | None] | None) -> str:
+    return nh3.clean(
+        content,
+        tags=_TAGS,
+        clean_content_tags={"script", "style"},
+        attributes=_ATTRIBUTES,
+        generic_attribute_prefixes={"data-"},
+        attribute_filter=attribute,
+        filter_style_properties=_STYLES,
+        url_schemes={"http", "https", "mailto", "tel"},
+        link_rel="noopener",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +105,14 @@ class Links:
         """Commerce's HTML without anything that can run, its links and media moved to the storefront's."""
         if content is None:
             return None
-        return nh3.clean(
-            content,
-            tags=_TAGS,
-            clean_content_tags={"script", "style"},
-            attributes=_ATTRIBUTES,
-            generic_attribute_prefixes={"data-"},
-            attribute_filter=self._attribute,
-            filter_style_properties=_STYLES,
-            url_schemes={"http", "https", "mailto", "tel"},
-            link_rel="noopener",
-        )
+        cleaned = _sanitised(content, self._attribute)
+        # What is left of broken markup can be read as another tree; a browser must see the one that was cleaned.
+        for _ in range(_PASSES):
+            settled = _sanitised(cleaned, None)
+            if settled == cleaned:
+                break
+            cleaned = settled
+        return cleaned
 
     def _attribute(self, tag: str, name: str, value: str) -> str | None:
         if name in _URL_ATTRIBUTES:
