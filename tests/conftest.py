@@ -18,8 +18,16 @@ from fastapi import FastAPI
 from app.main import Parts, create_app
 from app.sandbox.commerce import Commerce, create_commerce
 from app.settings import Settings
+from tests.redis_server import redis_server
 
 COMMERCE = "http://commerce.test"
+
+
+@pytest.fixture(scope="module")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Redis of the module's own, with nothing in it at first."""
+    with redis_server(tmp_path_factory.mktemp("redis")) as url:
+        yield url
 
 
 def settings(**given: Any) -> Settings:

@@ -13,19 +13,17 @@ import argparse
 import asyncio
 import json
 import random
-import subprocess
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
 import httpx2
-import redis.asyncio as redis
 import structlog
 
 from app.commerce.capabilities import Capabilities
@@ -40,6 +38,7 @@ from app.errors import VitrineError
 from app.http import Breaker, Upstream
 from app.state import State
 from app.telemetry import Metrics
+from tests.redis_server import flush, redis_server
 
 HERE = StoreContext()
 
@@ -194,29 +193,6 @@ async def connected(
         yield kind(lambda: reads, rest, state, **times)
     finally:
         await upstream.close()
-
-
-@contextmanager
-def redis_server(folder: Path) -> Iterator[str]:
-    """A real Redis on a socket; gives its URL."""
-    socket = folder / "redis.sock"
-    command = ["redis-server", "--port", "0", "--unixsocket", str(socket), "--dir", str(folder), "--save", ""]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    try:
-        while not socket.exists():
-            assert server.poll() is None
-            time.sleep(0.01)
-        yield f"unix://{socket}"
-    finally:
-        server.terminate()
-        server.wait(10)
-
-
-async def flush(url: str) -> None:
-    """Empties a Redis."""
-    client = redis.from_url(url)
-    await client.flushall()
-    await client.aclose()
 
 
 # The storm

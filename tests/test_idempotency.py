@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -17,17 +17,11 @@ from app.errors import BadInput, StateUnavailable
 from app.idempotency import KEPT, IdempotencyConflict, IdempotencyPending, Once
 from app.state import State
 
-from .orders_storm import flush, redis_server
+from .redis_server import flush, redis_server
 
 KEY = "key-0001"
 PRINT = b"fingerprint"
 Client = Callable[[], State]
-
-
-@pytest.fixture(scope="module")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as url:
-        yield url
 
 
 @pytest.fixture(params=["memory", "redis"])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,13 +38,12 @@ from .orders_storm import (
     answered,
     connected,
     crashed,
-    flush,
     inactive,
     masked,
-    redis_server,
     refused,
     storm,
 )
+from .redis_server import flush, redis_server
 
 CART = 33
 KEY = f"orders:claim:{CART}"
@@ -113,12 +112,6 @@ class World:
             await self.memory.delete(KEY)
         else:
             await flush(self.url)
-
-
-@pytest.fixture(scope="module")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as url:
-        yield url
 
 
 @pytest.fixture(params=["memory", "redis"])

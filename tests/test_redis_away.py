@@ -8,14 +8,14 @@ from collections.abc import Iterator
 import pytest
 
 from app.state import State
+from tests.redis_server import KEEPING, Server
 from tests.test_cart import ADD, UNSAFE, add, shopping
 from tests.test_checkout import PLACE, get_ready
-from tests.test_sessions import Server
 
 
 @pytest.fixture
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("redis"))
+    server = Server(tmp_path_factory.mktemp("redis"), *KEEPING)
     yield server
     server.stop()
 

@@ -8,8 +8,6 @@ import hashlib
 import logging
 import secrets
 import signal
-import socket
-import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -36,6 +34,7 @@ from app.auth.sessions import (
 )
 from app.errors import BadRequest, Rejected, StateUnavailable
 from app.state import MEMORY, PREFIX, State
+from tests.redis_server import KEEPING, Server
 
 KEYS = [base64.b64encode(hashlib.sha256(bytes([n])).digest()).decode() for n in range(3)]
 RING = KeyRing.of(KEYS[0])
@@ -52,38 +51,10 @@ class Clock:
         return self.now
 
 
-class Server:
-    """A real Redis on a socket, which keeps what it was told when it is stopped."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._socket = folder, folder / "redis.sock"
-        self.url = f"unix://{self._socket}"
-        self.start()
-
-    def start(self) -> None:
-        files = ["--dir", str(self._folder), "--save", "", "--appendonly", "yes", "--appendfsync", "always"]
-        self.process = subprocess.Popen(
-            ["redis-server", "--port", "0", "--unixsocket", str(self._socket), *files], stdout=subprocess.DEVNULL
-        )
-        while not self._answers():
-            assert self.process.poll() is None
-            time.sleep(0.01)
-
-    def _answers(self) -> bool:
-        with socket.socket(socket.AF_UNIX) as wire:
-            return wire.connect_ex(str(self._socket)) == 0
-
-    def stop(self) -> None:
-        """Ends it as a crash does."""
-        self.process.kill()
-        self.process.wait(10)
-        self._socket.unlink(missing_ok=True)
-
-
 @pytest.fixture(scope="module")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One for all tests of the module: they have no key in common."""
-    server = Server(tmp_path_factory.mktemp("redis"))
+    server = Server(tmp_path_factory.mktemp("redis"), *KEEPING)
     yield server
     server.stop()
 
@@ -623,7 +594,7 @@ async def test_a_start_that_could_be_guessed_or_is_malformed_is_refused(state: S
 
 
 async def test_without_redis_everything_is_refused_and_no_session_is_lost_when_it_returns(tmp_path: Path) -> None:
-    server = Server(tmp_path)
+    server = Server(tmp_path, *KEEPING)
     state, clock = State(server.url), Clock()
     sessions = of(state, clock)
     session = await sessions.change(await sessions.begin(), setting(cart="c1"))

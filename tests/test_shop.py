@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
@@ -16,25 +14,6 @@ from app.sandbox.commerce import Fault, create_commerce
 from app.state import State
 from tests.conftest import COMMERCE, running
 from tests.test_faults import Network
-
-
-@pytest.fixture(scope="module")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real Redis of its own on a socket, with nothing in it."""
-    folder = tmp_path_factory.mktemp("redis")
-    socket = folder / "redis.sock"
-    server = subprocess.Popen(
-        ["redis-server", "--port", "0", "--unixsocket", str(socket), "--dir", str(folder), "--save", ""],
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        while not socket.exists():
-            assert server.poll() is None
-            time.sleep(0.01)
-        yield f"unix://{socket}"
-    finally:
-        server.terminate()
-        server.wait(10)
 
 
 async def test_a_value_outlives_the_process_that_saved_it(redis_url: str) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 
 from app.commerce.client import Reply
 from app.errors import UpstreamFailed
+from app.storefront.common import present
 from app.storefront.context import Context
-from app.storefront.user_errors import CartGone, Mendable, is_gone, mendable
+from app.storefront.user_errors import CartGone, Mendable, UserError, code_of, is_gone, mendable, user_error
 
 ALREADY_EXISTS = "graphql-already-exists"
 
@@ -42,6 +43,19 @@ class Basket:
         if kept is None or not kept["made"]:
             raise Mendable("CART_EMPTY", "There is nothing in the cart yet.", path)
         return await self._send(operation, root, {"cartId": kept["id"], **variables}, flags, kept["id"], path)
+
+    async def change(
+        self, operation: str, root: str, variables: Mapping[str, object], flags: Collection[str], *path: str
+    ) -> tuple[Mapping[str, Any] | None, list[UserError]]:
+        """The cart after a mutation, or as it is beside what the shopper can mend. Raises `CartGone`."""
+        try:
+            reply = await self.write(operation, root, variables, flags, *path)
+        except Mendable as error:
+            return await self.read(flags), [user_error(error)]
+        # From 2.4.8 on Commerce tells refused updates beside the unchanged cart.
+        messages = [str(error.get("message") or "") for error in present(reply.get("errors"))]
+        errors = [UserError(code=code_of(message), message=message, path=list(path)) for message in messages]
+        return reply.get("cart") or {}, errors
 
     async def add(
         self, operation: str, root: str, variables: Mapping[str, object], flags: Collection[str], *path: str

@@ -17,7 +17,7 @@ from app.storefront.cart import Cart
 from app.storefront.common import Money, Node, described, present
 from app.storefront.context import Info
 from app.storefront.links import Links, plain
-from app.storefront.user_errors import CartGone, Mendable, UserError, UserErrors, code_of, user_error
+from app.storefront.user_errors import CartGone, Mendable, UserError, UserErrors, code_of
 from app.telemetry import log
 
 CHECKOUT = frozenset({"checkout"})
@@ -302,12 +302,7 @@ async def _record_agreements(
 
 async def _step(info: Info, operation: str, root: str, variables: Mapping[str, object], *path: str) -> CheckoutPayload:
     """Takes a step of the checkout; what the shopper can mend comes beside the checkout as it is."""
-    basket = Basket(info.context)
-    links, can_order = info.context.links, info.context.orders.available
-    try:
-        reply = await basket.write(operation, root, variables, CHECKOUT, *path)
-    except Mendable as error:
-        node = await basket.read(CHECKOUT)
-        shown = Checkout.of(node, links, can_order) if node else None
-        return CheckoutPayload(checkout=shown, user_errors=[user_error(error)])
-    return CheckoutPayload(checkout=Checkout.of(reply.get("cart") or {}, links, can_order))
+    context = info.context
+    node, errors = await Basket(context).change(operation, root, variables, CHECKOUT, *path)
+    shown = Checkout.of(node, context.links, context.orders.available) if node is not None else None
+    return CheckoutPayload(checkout=shown, user_errors=errors)

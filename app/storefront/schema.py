@@ -19,7 +19,8 @@ from strawberry.types import ExecutionContext
 from strawberry.types.graphql import OperationType
 
 from app.errors import BadRequest
-from app.storefront.cart import CartMutation, CartQuery
+from app.storefront.cart import CartQuery
+from app.storefront.cart_edits import CartMutation
 from app.storefront.catalog import CatalogQuery
 from app.storefront.checkout import CheckoutMutation, CheckoutQuery
 from app.storefront.content import ContentQuery

@@ -1,0 +1,59 @@
+"""A real Redis on a socket, for tests that start, stop and empty it."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import redis.asyncio as redis
+
+KEEPING = ("--appendonly", "yes", "--appendfsync", "always")
+
+
+class Server:
+    """A Redis of its own. With `KEEPING` among its options it has what it was told when it is started again."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self._folder, self._socket, self._options = folder, folder / "redis.sock", options
+        self.url = f"unix://{self._socket}"
+        self.start()
+
+    def start(self) -> None:
+        files = ["--dir", str(self._folder), "--save", "", *self._options]
+        self.process = subprocess.Popen(
+            ["redis-server", "--port", "0", "--unixsocket", str(self._socket), *files], stdout=subprocess.DEVNULL
+        )
+        while not self._answers():
+            assert self.process.poll() is None
+            time.sleep(0.01)
+
+    def _answers(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as wire:
+            return wire.connect_ex(str(self._socket)) == 0
+
+    def stop(self) -> None:
+        """Ends it as a crash does."""
+        self.process.kill()
+        self.process.wait(10)
+        self._socket.unlink(missing_ok=True)
+
+
+@contextmanager
+def redis_server(folder: Path) -> Iterator[str]:
+    """A Redis that forgets all when it ends; gives its URL."""
+    server = Server(folder)
+    try:
+        yield server.url
+    finally:
+        server.stop()
+
+
+async def flush(url: str) -> None:
+    """Empties a Redis."""
+    client = redis.from_url(url)
+    await client.flushall()
+    await client.aclose()
