@@ -12,11 +12,15 @@ from fastapi import FastAPI, Request, Response
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from app.attempts import Attempts
+from app.auth.caller import RECAPTCHA, Caller, HandingOn
 from app.auth.keys import KeyRing
 from app.auth.origin import origin_of, parse_origins
 from app.auth.sessions import Sessions
 from app.commerce.client import GraphQL, StoreContext
+from app.commerce.guest_orders import GuestOrders
 from app.commerce.orders import Orders
 from app.commerce.rest import AdminUser, Credentials, Integration, Rest
 from app.commerce.shop import Shop, StoreView
@@ -34,7 +38,15 @@ from app.storefront.schema import build_schema
 from app.storefront.shopper import Shopper
 from app.telemetry import Metrics, log
 
-CORS_HEADERS = ("Content-Type", "Store", "Content-Currency", "X-Vitrine", "X-Session-Start", "Traceparent")
+CORS_HEADERS = (
+    "Content-Type",
+    "Store",
+    "Content-Currency",
+    "X-Vitrine",
+    "X-Session-Start",
+    RECAPTCHA,
+    "Traceparent",
+)
 DEFAULT_QUERY = """\
 # What a search finds. Headers, below:
 # {"Store": "de"} or {"Content-Currency": "EUR"}
@@ -77,6 +89,7 @@ class Parts:
     rest: Rest
     shop: Shop
     orders: Orders
+    guest_orders: GuestOrders
     once: Once
     settings: Settings
 
@@ -85,7 +98,7 @@ class Parts:
         storefront = self.settings.storefront_url.replace("{store}", view.code)
         return Links(view, storefront, self.settings.media_url, view.currency)
 
-    async def open_context(self, asked: StoreContext, shopper: Shopper) -> Context:
+    async def open_context(self, asked: StoreContext, shopper: Shopper, caller: Caller) -> Context:
         """A request's context. Raises `UnknownStore`, `UnknownCurrency` or an `UpstreamError`."""
         view = await self.shop.view(asked)
         return Context(
@@ -98,7 +111,9 @@ class Parts:
             largest_page=self.settings.catalog_max_page_size,
             most_reads=self.settings.graphql_max_reads,
             shopper=shopper,
+            caller=caller,
             orders=self.orders,
+            guest_orders=self.guest_orders,
             once=self.once,
         )
 
@@ -141,9 +156,15 @@ def build_parts(settings: Settings, *, transport: httpx2.AsyncBaseTransport | No
         patience=settings.order_patience,
         margin=settings.order_margin,
     )
+    guest_orders = GuestOrders(
+        lambda: shop.reads,
+        rest,
+        per_order=Attempts(state, "order", settings.order_lookups),
+        per_address=Attempts(state, "address", settings.order_lookups_per_address),
+    )
     # A second call waits as long as the first may, and takes it for dead only long after.
     once = Once(state, patience=settings.order_patience, lease=2 * settings.order_patience + 60)
-    return Parts(metrics, upstream, state, graphql, rest, shop, orders, once, settings)
+    return Parts(metrics, upstream, state, graphql, rest, shop, orders, guest_orders, once, settings)
 
 
 def sessions_of(parts: Parts) -> Sessions | None:
@@ -193,7 +214,10 @@ def create_app(settings: Settings, *, transport: httpx2.AsyncBaseTransport | Non
         origin=origin_of(settings.public_url),
         allowed_origins=parse_origins(settings.allowed_origins),
         session_age=settings.session_absolute,
+        handing_on=HandingOn(settings.commerce_ip_header, settings.commerce_recaptcha),
     )
+    if settings.trusted_proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
     if public.allowed_origins:
         app.add_middleware(
             CORSMiddleware,

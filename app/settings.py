@@ -5,6 +5,7 @@ Values come from the environment, or from a file `.env` in the working directory
 
 import re
 from functools import cached_property
+from ipaddress import ip_network
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
@@ -32,6 +33,10 @@ class Settings(BaseSettings):
     )
     allowed_origins: str = Field(
         "", description="origins of storefronts in browsers, such as https://shop.example, separated by commas"
+    )
+    trusted_proxies: Codes = Field(
+        (),
+        description="addresses and networks of the proxies in front; only they are believed what X-Forwarded-For says",
     )
     listen_host: str = Field("127.0.0.1", description="address to listen on")
     listen_port: int = Field(8000, ge=1, le=65535, description="port to listen on")
@@ -74,6 +79,11 @@ class Settings(BaseSettings):
         SecretStr(""), description="the two-factor secret (base32), where two-factor is on"
     )
 
+    commerce_ip_header: str = Field(
+        "X-Forwarded-For", description="header that tells Commerce a shopper's address; empty: it is not told"
+    )
+    commerce_recaptcha: bool = Field(True, description="hand a shopper's X-ReCaptcha header on to Commerce")
+
     catalog_attributes: Codes = Field(
         (), description="codes of the product attributes to serve; empty: all that Commerce's schema shows"
     )
@@ -105,6 +115,15 @@ class Settings(BaseSettings):
     order_margin: Annotated[float, Field(ge=0.1, le=600)] = Field(
         5, description="how far the clocks of our machines may differ, and an order's request be held up on its way"
     )
+    order_lookups: int = Field(
+        5,
+        ge=1,
+        le=1000,
+        description="failed look-ups of an order in a quarter of an hour, per number and e-mail address",
+    )
+    order_lookups_per_address: int = Field(
+        30, ge=1, le=100_000, description="failed look-ups of orders in a quarter of an hour, per address of the caller"
+    )
 
     graphiql: bool = Field(False, description="serve GraphiQL at /graphql for browsers")
     introspection: bool = Field(False, description="answer introspection queries")
@@ -120,7 +139,7 @@ class Settings(BaseSettings):
     def _in_small_letters(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
 
-    @field_validator("commerce_stores", "catalog_attributes", mode="before")
+    @field_validator("commerce_stores", "catalog_attributes", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -131,6 +150,26 @@ class Settings(BaseSettings):
         for code in value:
             if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", code):
                 raise ValueError("codes are letters, digits and underscores, separated by commas")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            try:
+                ip_network(network)
+            except ValueError:
+                raise ValueError("addresses and networks such as 10.0.0.0/8, separated by commas") from None
+        return value
+
+    @field_validator("commerce_ip_header")
+    @classmethod
+    def _is_ip_header(cls, value: str) -> str:
+        # Others mean something else to Commerce or to what stands before it.
+        if value and not re.fullmatch(
+            r"(X-(?!ReCaptcha|Magento)[A-Za-z0-9-]+|True-Client-IP|[A-Za-z]+-Client-IP|CF-Connecting-IP)", value
+        ):
+            raise ValueError("must be a header for addresses, such as X-Forwarded-For")
         return value
 
     @field_validator("commerce_url")

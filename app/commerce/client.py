@@ -87,16 +87,17 @@ class GraphQL:
         *,
         read: bool = True,
         timeout: float | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Reply:
         """Sends one document and decodes the reply; `operation` names it in logs and metrics.
 
-        `read` says that it changes nothing and may be tried again. Raises an `UpstreamError`.
+        `read` says that it changes nothing and may be tried again; `headers` go with it. Raises an `UpstreamError`.
         """
         answer = await self._upstream.call(
             operation,
             "POST",
             "/graphql",
-            headers={"Content-Type": "application/json", **context.headers()},
+            headers={**(headers or {}), "Content-Type": "application/json", **context.headers()},
             content=orjson.dumps({"query": text, "variables": variables}),
             read=read,
             timeout=timeout,

@@ -77,6 +77,7 @@ class _Call:
     cart_id: str
     quote_id: int
     store: StoreContext
+    headers: Mapping[str, str]
     claim: Claim = field(default_factory=Claim.fresh)
     sent: Claim | None = None
     ended: Claim | None = None
@@ -157,15 +158,17 @@ class Orders:
         history = {"comment": text, "is_visible_on_front": 0, "is_customer_notified": 0}
         await self._rest.post(f"orders/{order_id}/comments", {"statusHistory": history})
 
-    async def place(self, cart_id: str, quote_id: int, store: StoreContext) -> Placed:
-        """The order of the cart, placed now if there is none yet.
+    async def place(
+        self, cart_id: str, quote_id: int, store: StoreContext, headers: Mapping[str, str] | None = None
+    ) -> Placed:
+        """The order of the cart, placed now if there is none yet; `headers` are the shopper's, for Commerce.
 
         Raises `OrderRefused`, or `OrderPending` when patience is over. Any other `UpstreamError`, and
         `StateUnavailable`, says that nothing was sent by this call.
         """
         if not self._rest.available:
             raise UpstreamRefused("no REST credentials are set")
-        call = _Call(cart_id, quote_id, store)
+        call = _Call(cart_id, quote_id, store, headers or {})
         until = self._clock() + self._patience
         while True:
             placed = await self._step(call)
@@ -246,14 +249,14 @@ class Orders:
         call.sent = sent
         try:
             reply = await self._reads().write(
-                "PlaceOrder", (), {"cartId": call.cart_id}, call.store, timeout=self._timeout
+                "PlaceOrder", (), {"cartId": call.cart_id}, call.store, timeout=self._timeout, headers=call.headers
             )
             outcome = outcome_of(reply)
         except Unsupported:
             await self._claims.release(call.quote_id, sent)
             raise
         except UpstreamFailed as error:
-            outcome = OrderRefused(error.category, error.detail) if error.category in DEFINITE else None
+            outcome = OrderRefused(error.category, error.detail) if _definite(error.category, error.detail) else None
         except UpstreamError as error:
             outcome = None
             log.warning("orders.outcome_unknown", quote=call.quote_id, code=error.code, detail=error.detail)
@@ -290,9 +293,14 @@ def outcome_of(reply: Reply) -> Placed | OrderRefused | None:
             return Placed(number, None)
         error = next((each for each in output.get("errors") or () if each), None)
         return OrderRefused(str(error["code"]), str(error["message"])) if error else None
-    if reply.problems and all(problem.category in DEFINITE for problem in reply.problems):
+    if reply.problems and all(_definite(problem.category, problem.message) for problem in reply.problems):
         return OrderRefused(reply.problems[0].category, reply.problems[0].message)
     return None
+
+
+def _definite(category: str, message: str) -> bool:
+    """Whether an error ended the request. A reCAPTCHA is judged before the mutation begins, in whatever category."""
+    return category in DEFINITE or "recaptcha" in message.casefold()
 
 
 def _orders(listed: object) -> list[Placed]:

@@ -34,12 +34,18 @@ class Reads:
         return operations.offers(name) and operations.document(name, flags).fields <= self._limit
 
     async def read(
-        self, name: str, flags: Collection[str], variables: Mapping[str, object], context: StoreContext
+        self,
+        name: str,
+        flags: Collection[str],
+        variables: Mapping[str, object],
+        context: StoreContext,
+        *,
+        headers: Mapping[str, str] | None = None,
     ) -> Reply:
         """The reply to an operation with these optional parts. Variables that the document does not declare (another
-        variant does) are left out. Raises an `UpstreamError`."""
+        variant does) are left out; `headers` are the shopper's, for what is his own. Raises an `UpstreamError`."""
         documents = self.capabilities.operations.documents(name, flags, self._limit)
-        replies = await asyncio.gather(*(self._ask(each, variables, context) for each in documents))
+        replies = await asyncio.gather(*(self._ask(each, variables, context, headers=headers) for each in documents))
         first = replies[0]
         for more in replies[1:]:
             first = Reply(_join(first.data, more.data), (*first.problems, *more.problems))
@@ -53,11 +59,13 @@ class Reads:
         context: StoreContext,
         *,
         timeout: float | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Reply:
         """The reply to a mutation, which is sent once and never again: whether a second one would do harm only the
-        caller can know. `timeout` is another deadline in seconds. Raises an `UpstreamError`."""
+        caller can know. `timeout` is another deadline in seconds, `headers` are the shopper's. Raises an
+        `UpstreamError`."""
         document = self.capabilities.operations.document(name, flags)
-        return await self._ask(document, variables, context, read=False, timeout=timeout)
+        return await self._ask(document, variables, context, read=False, timeout=timeout, headers=headers)
 
     async def _ask(
         self,
@@ -67,9 +75,12 @@ class Reads:
         *,
         read: bool = True,
         timeout: float | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Reply:
         declared = {key: value for key, value in variables.items() if key in document.variables and value is not None}
-        reply = await self._graphql.execute(document.name, document.text, declared, context, read=read, timeout=timeout)
+        reply = await self._graphql.execute(
+            document.name, document.text, declared, context, read=read, timeout=timeout, headers=headers
+        )
         if not self._check(document)(reply.data):
             raise UpstreamInvalid(f"{document.name}: the data has another shape than was asked for")
         return reply

@@ -22,6 +22,7 @@ class Address:
     postcode: str | None = described("The postal code.")
     country: str = described("The country's code of two letters.")
     telephone: str | None = described("The telephone number.")
+    pickup_location: str | None = described("The code of the place where the order is picked up, if it is one.")
 
     @classmethod
     def of(cls, node: Node | None) -> Address | None:
@@ -40,7 +41,16 @@ class Address:
             postcode=node.get("postcode") or None,
             country=(node.get("country") or {}).get("code") or "",
             telephone=node.get("telephone") or None,
+            pickup_location=node.get("pickup_location_code") or None,
         )
+
+    @classmethod
+    def of_order(cls, node: Node | None) -> Address | None:
+        """From one of Commerce's order addresses; None where there is none."""
+        if not node:
+            return None
+        region = {"label": node.get("region"), "code": node.get("region_code")}
+        return cls.of({**node, "region": region, "country": {"code": node.get("country_code")}})
 
 
 @strawberry.input(description="An address; what a country needs is told by `countries`.")

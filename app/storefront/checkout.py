@@ -273,7 +273,7 @@ async def _place(info: Info, agreed: list[str]) -> str:
         quote = await context.orders.quote_id(cart_id, context.store)
         await basket.note(cart_id, quote=quote)
     try:
-        placed = await context.orders.place(cart_id, int(quote), context.store)
+        placed = await context.orders.place(cart_id, int(quote), context.store, context.caller.handed_on)
     except OrderRefused as refused:
         raise Mendable(code_of(refused.reason), refused.reason) from None
     await _record_agreements(info, int(quote), placed.order_id, terms, agreed)

@@ -11,8 +11,10 @@ from typing import Any
 import strawberry
 from strawberry.dataloader import DataLoader
 
+from app.auth.caller import Caller
 from app.commerce.capabilities import Capabilities
 from app.commerce.client import Problem, Reply, StoreContext
+from app.commerce.guest_orders import GuestOrders
 from app.commerce.orders import Orders
 from app.commerce.reads import Reads
 from app.commerce.shop import StoreView
@@ -29,8 +31,8 @@ class Context:
     """The context of one request.
 
     `store` is what Commerce is told, `links_of` how URLs of a store view leave, `largest_page` the largest page size,
-    `most_reads` how many different reads one request may cost Commerce, `shopper` whose request it is.
-    `forbidden` is why this request may change nothing, if so.
+    `most_reads` how many different reads one request may cost Commerce, `shopper` whose request it is, and `caller`
+    where it comes from. `forbidden` is why this request may change nothing, if so.
     """
 
     def __init__(
@@ -45,7 +47,9 @@ class Context:
         largest_page: int,
         most_reads: int,
         shopper: Shopper,
+        caller: Caller,
         orders: Orders,
+        guest_orders: GuestOrders,
         once: Once,
     ) -> None:
         self._reads = reads
@@ -57,7 +61,9 @@ class Context:
         self.largest_page = largest_page
         self._most_reads = most_reads
         self.shopper = shopper
+        self.caller = caller
         self.orders = orders
+        self.guest_orders = guest_orders
         self.once = once
         self.forbidden: Rejected | None = None
         self.operation_name: str | None = None
@@ -109,11 +115,11 @@ class Context:
 
     async def fresh(self, name: str, flags: Iterable[str], variables: Mapping[str, object]) -> Reply:
         """The reply to a read of what belongs to one shopper: asked anew each time, and kept nowhere."""
-        return await self._reads.read(name, frozenset(flags), variables, self.store)
+        return await self._reads.read(name, frozenset(flags), variables, self.store, headers=self.caller.handed_on)
 
     async def write(self, name: str, flags: Iterable[str], variables: Mapping[str, object]) -> Reply:
         """The reply to a mutation, sent once. Raises an `UpstreamError`."""
-        return await self._reads.write(name, frozenset(flags), variables, self.store)
+        return await self._reads.write(name, frozenset(flags), variables, self.store, headers=self.caller.handed_on)
 
     async def products(
         self, skus: Iterable[str], flags: frozenset[str], variables: Mapping[str, object]

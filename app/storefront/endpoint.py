@@ -15,6 +15,7 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOpe
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.graphql import OperationType
 
+from app.auth.caller import Caller, HandingOn
 from app.auth.origin import check_unsafe, may_have_token_header
 from app.auth.sessions import Sessions, set_cookie, token_of
 from app.commerce.client import StoreContext
@@ -31,16 +32,18 @@ GRAPHQL_JSON = "application/graphql-response+json"
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
-OpenContext = Callable[[StoreContext, Shopper], Awaitable[Context]]
+OpenContext = Callable[[StoreContext, Shopper, Caller], Awaitable[Context]]
 
 
 @dataclass(frozen=True, slots=True)
 class Public:
-    """How the API is reached: its own origin, the origins of storefronts, and how long a browser keeps a session."""
+    """How the API is reached: its own origin, the origins of storefronts, how long a browser keeps a session, and what
+    of a caller Commerce is told."""
 
     origin: str
     allowed_origins: frozenset[str]
     session_age: float
+    handing_on: HandingOn
 
     @property
     def secure(self) -> bool:
@@ -78,8 +81,9 @@ class TooLarge(BadRequest):
 class Endpoint:
     """The GraphQL endpoint, after the GraphQL over HTTP specification (graphql.github.io/graphql-over-http).
 
-    `open_context` makes a request's context from its headers' store view and currency and its shopper; `largest_body`
-    is in bytes; `sessions` of None lets nobody write; `page` is what a browser that asks for HTML gets, if anything.
+    `open_context` makes a request's context from its headers' store view and currency, its shopper and its caller;
+    `largest_body` is in bytes; `sessions` of None lets nobody write; `page` is what a browser that asks for HTML gets,
+    if anything.
     """
 
     def __init__(
@@ -111,7 +115,8 @@ class Endpoint:
             return response
         try:
             call = await self._call(request)
-            context = await self._open_context(store_context(request.headers), self._shopper(request))
+            caller = self._public.handing_on.caller(request.headers, request.client.host if request.client else None)
+            context = await self._open_context(store_context(request.headers), self._shopper(request), caller)
             context.operation_name = call.operation_name
             context.forbidden = self._forbidden(request)
             try:

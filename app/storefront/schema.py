@@ -25,6 +25,7 @@ from app.storefront.catalog import CatalogQuery
 from app.storefront.checkout import CheckoutMutation, CheckoutQuery
 from app.storefront.content import ContentQuery
 from app.storefront.limits import Limits, limit_queries
+from app.storefront.orders import OrderQuery
 from app.storefront.products import PRODUCT_TYPES
 from app.storefront.store import StoreQuery
 
@@ -34,7 +35,7 @@ LIMITS = Limits(depth=15, fields=1000, aliases=30)
 
 
 @strawberry.type(description="What can be read.")
-class Query(CatalogQuery, ContentQuery, StoreQuery, CartQuery, CheckoutQuery):
+class Query(CatalogQuery, ContentQuery, StoreQuery, CartQuery, CheckoutQuery, OrderQuery):
     pass
 
 

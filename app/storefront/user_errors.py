@@ -21,6 +21,7 @@ LINE_CODES = {
 }
 # Where Commerce has no code, its English message tells (recordings cart-016 to cart-073); what none fits is REJECTED.
 _BY_MESSAGE = (
+    (r"recaptcha", "RECAPTCHA_FAILED"),
     (r"could not find a product", "PRODUCT_NOT_FOUND"),
     (r"requested qty|requested quantity|maximum qty|more than", "QUANTITY_UNAVAILABLE"),
     (r"quantity should be greater|decimal quantity|specify the quantity", "QUANTITY_INVALID"),
@@ -78,7 +79,7 @@ def mendable(problem: Problem, path: tuple[str, ...]) -> Rejected | UpstreamFail
     """What a problem of a mutation is to the caller: the cart's end, something to mend, or Commerce's failure."""
     if is_gone(problem):
         return CartGone("The cart is not there any more: it was ordered or has run out.")
-    if problem.category.startswith("graphql-"):
+    if problem.category.startswith("graphql-") or "recaptcha" in problem.message.casefold():
         return Mendable(code_of(problem.message), problem.message, path)
     return UpstreamFailed(problem.message, problem.category)
 

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from graphql import GraphQLResolveInfo
 
+from .errors import CommerceError
 from .index import Index
 from .model import Customer, Localized, Store, say
 from .search import Viewer
@@ -27,7 +28,7 @@ async def _at_once() -> None:
 @dataclass(slots=True)
 class Call:
     """The context of one GraphQL request. `tags` collects what its reply depends on; `work` is awaited by what takes
-    its time."""
+    its time; `recaptcha` is the token that came along."""
 
     shop: Shop
     index: Index
@@ -40,6 +41,7 @@ class Call:
     tags: dict[str, None] = field(default_factory=dict)
     memo: dict[Any, Any] = field(default_factory=dict)
     work: Callable[[], Awaitable[None]] = _at_once
+    recaptcha: str | None = None
 
     @property
     def group(self) -> int:
@@ -74,6 +76,12 @@ class Call:
 
     def media(self, path: str) -> str:
         return f"{self.public_url}/media/{path}"
+
+    def check_recaptcha(self) -> None:
+        """What Adobe's reference calls a protected mutation; the message is of its release notes."""
+        wanted = self.shop.sales.recaptcha
+        if wanted is not None and self.recaptcha != wanted:
+            raise CommerceError("ReCaptcha validation failed, please try again")
 
     def tag(self, *tags: str) -> None:
         self.tags.update(dict.fromkeys(tags))

@@ -248,6 +248,7 @@ def _checked(context: Call, codes: list[str]) -> None:
 def apply_coupon(_root: Any, info: Info, input: dict[str, Any] | None = None) -> dict[str, Any]:
     """One coupon; a second one is refused before it is looked at (cart-040 to cart-046, cart-123)."""
     context = call(info)
+    context.check_recaptcha()
     asked = input or {}
     code = asked.get("coupon_code")
     if not asked.get("cart_id") or not code:
@@ -272,6 +273,7 @@ def remove_coupon(_root: Any, info: Info, input: dict[str, Any] | None = None) -
 def apply_coupons(_root: Any, info: Info, input: dict[str, Any]) -> dict[str, Any]:
     """Several coupons, from 2.4.7 on; all of them or none."""
     context = call(info)
+    context.check_recaptcha()
     cart = _filled(context, input.get("cart_id"))
     codes = [code for code in input.get("coupon_codes") or () if code]
     if not codes:

@@ -140,6 +140,7 @@ def _offers(context: Call, cart: Cart, address: Address, method: tuple[str, str]
 def set_payment(_root: Any, info: Info, input: dict[str, Any] | None = None) -> dict[str, Any]:
     """How the cart is paid. A purchase order needs no number here, and an old one stays (cart-062 to cart-066)."""
     context = call(info)
+    context.check_recaptcha()
     asked = input or {}
     cart = given_cart(context, asked.get("cart_id"))
     given = asked.get("payment_method") or {}

@@ -51,6 +51,7 @@ async def place_order(_root: Any, info: Info, input: dict[str, Any] | None = Non
     2.4.7 and 2.4.8 put them into `errors` of the output, 2.4.9 back to the top with an `error_code`.
     """
     context = call(info)
+    context.check_recaptcha()
     placing = context.shop.carts.placing
     locks = context.version >= (2, 4, 7)
     try:

@@ -97,7 +97,8 @@ class Sales:
 
     flat_rate: per thing to ship (cart-055: 30 for six). table_rate: one price for `table_countries` (pay-004).
     free_from: what a cart must cost after discounts to travel free. payments: code → title, in Commerce's order
-    (cart-004); `free` comes on top where nothing is left to pay (cart-111).
+    (cart-004); `free` comes on top where nothing is left to pay (cart-111). recaptcha: the token that protected
+    mutations need; None: none is needed.
     """
 
     taxes: list[Tax] = field(
@@ -128,6 +129,7 @@ class Sales:
     )
     agreements: list[Agreement] = field(default_factory=lambda: [TERMS, PRIVACY])
     pickups: list[Pickup] = field(default_factory=lambda: [HARBOUR])
+    recaptcha: str | None = None
 
     def coupon(self, code: str) -> Coupon | None:
         """The rule of a code, which is compared without case (cart-044)."""

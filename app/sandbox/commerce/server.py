@@ -223,6 +223,7 @@ class Commerce:
         allowed = self.shop.website_of(shown).currencies
         currency = request.headers.get("content-currency") or shown.currency
         call = self._call(shown, currency if currency in allowed else shown.currency, customer)
+        call.recaptcha = request.headers.get("x-recaptcha")
         if store is None:
             return call, failure(f"Requested store is not found ({request.headers['store']})", INPUT, 500)
         if currency not in allowed:
