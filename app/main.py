@@ -20,6 +20,7 @@ from app.auth.keys import KeyRing
 from app.auth.origin import origin_of, parse_origins
 from app.auth.sessions import Sessions
 from app.commerce.client import GraphQL, StoreContext
+from app.commerce.estimates import Estimates
 from app.commerce.guest_orders import GuestOrders
 from app.commerce.orders import Orders
 from app.commerce.rest import AdminUser, Credentials, Integration, Rest
@@ -90,6 +91,7 @@ class Parts:
     shop: Shop
     orders: Orders
     guest_orders: GuestOrders
+    estimates: Estimates
     once: Once
     settings: Settings
 
@@ -114,6 +116,7 @@ class Parts:
             caller=caller,
             orders=self.orders,
             guest_orders=self.guest_orders,
+            estimates=self.estimates,
             once=self.once,
         )
 
@@ -162,9 +165,10 @@ def build_parts(settings: Settings, *, transport: httpx2.AsyncBaseTransport | No
         per_order=Attempts(state, "order", settings.order_lookups),
         per_address=Attempts(state, "address", settings.order_lookups_per_address),
     )
+    estimates = Estimates(lambda: shop.reads, rest)
     # A second call waits as long as the first may, and takes it for dead only long after.
     once = Once(state, patience=settings.order_patience, lease=2 * settings.order_patience + 60)
-    return Parts(metrics, upstream, state, graphql, rest, shop, orders, guest_orders, once, settings)
+    return Parts(metrics, upstream, state, graphql, rest, shop, orders, guest_orders, estimates, once, settings)
 
 
 def sessions_of(parts: Parts) -> Sessions | None:

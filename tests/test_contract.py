@@ -48,7 +48,14 @@ def test_no_amount_of_money_is_a_float() -> None:
     money = schema.type_map["Money"]
     assert isinstance(money, GraphQLObjectType)
     assert str(money.fields["amount"].type) == "Decimal!"
-    assert "Float" not in schema.type_map
+    floats = {
+        f"{kind.name}.{name}"
+        for kind in schema.type_map.values()
+        if isinstance(kind, GraphQLObjectType | GraphQLInputObjectType)
+        for name, field in kind.fields.items()
+        if str(field.type).strip("[]!") == "Float"
+    }
+    assert floats == {"PickupLocation.latitude", "PickupLocation.longitude"}
 
 
 WORDS = {"Field", "Type", "Enum", "Value", "Argument", "Input", "Required", "Union", "Interface", "Directive"}

@@ -15,6 +15,7 @@ import httpx2
 import orjson
 import pyotp
 
+from app.commerce.client import NOT_FOUND
 from app.errors import UpstreamFailed, UpstreamInvalid, UpstreamRefused, UpstreamUnavailable
 from app.http import Answer, Upstream
 
@@ -155,6 +156,10 @@ class Rest:
         """The JSON that answers a POST; never tried twice. Raises an `UpstreamError`."""
         return await self._call("POST", path, orjson.dumps(body), store, read=False)
 
+    async def ask(self, path: str, body: object, *, store: str = "") -> Any:
+        """The JSON that answers a POST that changes nothing and needs no credentials. Raises an `UpstreamError`."""
+        return decode(await self._send("POST", path, orjson.dumps(body), store, None, read=True))
+
     async def _call(self, method: str, path: str, content: bytes | None, store: str, *, read: bool) -> Any:
         if self._credentials is None:
             raise UpstreamRefused("no REST credentials are set")
@@ -167,7 +172,7 @@ class Rest:
         return decode(answer)
 
     async def _send(
-        self, method: str, path: str, content: bytes | None, store: str, auth: httpx2.Auth, read: bool
+        self, method: str, path: str, content: bytes | None, store: str, auth: httpx2.Auth | None, read: bool
     ) -> Answer:
         prefix = f"/rest/{store}/V1/" if store else "/rest/V1/"
         return await self._upstream.call(
@@ -197,7 +202,7 @@ def decode(answer: Answer) -> Any:
         raise UpstreamInvalid(detail)
     if answer.status < 300:
         return body
-    raise UpstreamFailed(detail)
+    raise UpstreamFailed(detail, NOT_FOUND if answer.status == 404 else "")
 
 
 def message(body: object) -> str:

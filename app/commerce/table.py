@@ -12,7 +12,7 @@ HEAD = """\
 
 Made by `vitrine schema table --write` from the pinned schemas in `schema/commerce`; a test compares it.
 Every field of the public schema that is not in this table is served by all of these versions.
-A field that is not served is null, or an empty list.
+A field that is not served is null, or an empty list; a mutation that is not answers `UPSTREAM_UNSUPPORTED`.
 
 """
 

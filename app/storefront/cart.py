@@ -38,6 +38,13 @@ class GiftMessage:
     recipient: str = described("Who is given to.")
     message: str = described("The message.")
 
+    @classmethod
+    def of(cls, node: Node | None) -> GiftMessage | None:
+        """From Commerce's `GiftMessage`; None where there is none."""
+        if not node:
+            return None
+        return cls(sender=node.get("from") or "", recipient=node.get("to") or "", message=node.get("message") or "")
+
 
 @strawberry.type(description="Something wrong with a line that was fine when it was put in.")
 class LineProblem:
@@ -72,7 +79,6 @@ class CartLine:
         prices = node.get("prices") or {}
         name = plain(product.get("name")) or ""
         key = product.get("url_key")
-        gift = node.get("gift_message")
         return cls(
             uid=strawberry.ID(str(node["uid"])),
             sku=product.get("sku") or "",
@@ -83,10 +89,7 @@ class CartLine:
             in_stock=product.get("stock_status") == IN_STOCK,
             quantity=Decimal(str(node.get("quantity") or 0)),
             options=_options(node),
-            gift_message=gift
-            and GiftMessage(
-                sender=gift.get("from") or "", recipient=gift.get("to") or "", message=gift.get("message") or ""
-            ),
+            gift_message=GiftMessage.of(node.get("gift_message")),
             price=Money.of(prices.get("price"), links.currency),
             total=Money.of(prices.get("row_total"), links.currency),
             total_with_tax=Money.of(prices.get("row_total_including_tax"), links.currency),
@@ -147,6 +150,7 @@ class Cart:
     coupons: list[str] = described("The coupons that are applied.")
     is_virtual: bool = described("Whether nothing in it is shipped.")
     totals: CartTotals = described("What it costs.")
+    gift_message: GiftMessage | None = described("The message that goes with all of it.")
 
     @classmethod
     def of(cls, node: Node, links: Links) -> Cart:
@@ -157,6 +161,7 @@ class Cart:
             coupons=[str(coupon["code"]) for coupon in present(node.get("applied_coupons"))],
             is_virtual=bool(node.get("is_virtual")),
             totals=CartTotals.of(node, links),
+            gift_message=GiftMessage.of(node.get("gift_message")),
         )
 
 

@@ -59,6 +59,10 @@ class GiftMessageInput:
     recipient: str = described("Who is given to.")
     message: str = described("The message.")
 
+    def for_commerce(self) -> dict[str, str]:
+        """As Commerce's `GiftMessageInput`."""
+        return {"from": self.sender, "to": self.recipient, "message": self.message}
+
 
 @strawberry.input(description="A change to a line of the cart.")
 class CartLineUpdate:
@@ -171,8 +175,7 @@ class CartMutation:
             if line.quantity is not None:
                 item["quantity"] = _check_quantity(f"lines[{place}].quantity", line.quantity, Decimal(0))
             if line.gift_message is not None:
-                gift = line.gift_message
-                item["gift_message"] = {"from": gift.sender, "to": gift.recipient, "message": gift.message}
+                item["gift_message"] = line.gift_message.for_commerce()
             items.append(item)
         return await _update(info, items, "lines")
 
@@ -188,6 +191,23 @@ class CartMutation:
         if node is None or not lines:
             return CartPayload(cart=Cart.of(node, info.context.links) if node else None)
         return await _update(info, [{"cart_item_uid": line["uid"], "quantity": 0} for line in lines])
+
+    @strawberry.mutation(
+        description="Sets the message that goes with the whole cart. Adobe Commerce 2.4.6 and later take one.",
+        extensions=[UserErrors(CartPayload)],
+    )
+    async def cart_set_gift_message(self, info: Info, message: GiftMessageInput) -> CartPayload:
+        basket = Basket(info.context)
+        node = await basket.read(()) or {}
+        # Commerce takes all gift options at once: those that are not meant stay as they are.
+        options = {
+            "message": message.for_commerce(),
+            "receipt": bool(node.get("gift_receipt_included")),
+            "card": bool(node.get("printed_card_included")),
+            "wrapping": (node.get("gift_wrapping") or {}).get("uid"),
+        }
+        after, errors = await basket.change("SetGiftOptions", "setGiftOptionsOnCart", options, (), "message")
+        return CartPayload(cart=Cart.of(after, info.context.links) if after else None, user_errors=errors)
 
     @strawberry.mutation(
         description="Applies coupons to the cart; before Commerce 2.4.7 a cart has one at most.",

@@ -14,14 +14,16 @@ from app.errors import BadInput, StateUnavailable, UpstreamError, UpstreamInvali
 from app.storefront.addresses import Address, AddressInput, commerce_address
 from app.storefront.basket import Basket
 from app.storefront.cart import Cart
-from app.storefront.common import Money, Node, described, present
+from app.storefront.common import Node, described, present
 from app.storefront.context import Info
 from app.storefront.links import Links, plain
+from app.storefront.shipping import ShippingMethod
 from app.storefront.user_errors import CartGone, Mendable, UserError, UserErrors, code_of
 from app.telemetry import log
 
 CHECKOUT = frozenset({"checkout"})
 MAX_NUMBER = 64
+PICKUP = ("instore", "pickup")  # the carrier and method of Magento_InventoryInStorePickup
 
 
 @strawberry.enum(description="A step of the checkout.")
@@ -32,31 +34,6 @@ class CheckoutStep(Enum):
     SHIPPING_METHOD = strawberry.enum_value("SHIPPING_METHOD", description="How it is sent.")
     BILLING_ADDRESS = strawberry.enum_value("BILLING_ADDRESS", description="Who pays.")
     PAYMENT_METHOD = strawberry.enum_value("PAYMENT_METHOD", description="How it is paid.")
-
-
-@strawberry.type(description="A way to send the order.")
-class ShippingMethod:
-    carrier: str = described("The carrier's code.")
-    method: str = described("The method's code.")
-    title: str = described("Both in words.")
-    available: bool = described("Whether it can be chosen.")
-    message: str | None = described("Why it cannot be chosen.")
-    price: Money | None = described("What it costs, without taxes.")
-    price_with_tax: Money | None = described("What it costs with taxes, where Commerce tells.")
-
-    @classmethod
-    def of(cls, node: Node, links: Links) -> ShippingMethod:
-        """From one of Commerce's shipping methods, offered or selected."""
-        titles = [plain(node.get("carrier_title")) or "", plain(node.get("method_title")) or ""]
-        return cls(
-            carrier=str(node.get("carrier_code") or ""),
-            method=str(node.get("method_code") or ""),
-            title=" - ".join(filter(None, titles)),
-            available=node.get("available") is not False,
-            message=node.get("error_message") or None,
-            price=Money.of(node.get("amount"), links.currency),
-            price_with_tax=Money.of(node.get("price_incl_tax"), links.currency),
-        )
 
 
 @strawberry.type(description="A way to pay.")
@@ -205,6 +182,19 @@ class CheckoutMutation:
     async def checkout_set_billing_address(self, info: Info, address: AddressInput) -> CheckoutPayload:
         sent = {"address": {"address": commerce_address(address, "address")}}
         return await _step(info, "SetBillingAddress", "setBillingAddressOnCart", sent, "address")
+
+    @strawberry.mutation(
+        description="Chooses to pick the order up at one of `pickupLocations`, whose address it then is sent to.",
+        extensions=[UserErrors(CheckoutPayload)],
+    )
+    async def checkout_set_pickup(self, info: Info, location: str) -> CheckoutPayload:
+        sent = {"address": {"pickup_location_code": location}}
+        payload = await _step(info, "SetShippingAddress", "setShippingAddressesOnCart", sent, "location")
+        if payload.user_errors:
+            return payload
+        carrier, method = PICKUP
+        chosen = {"carrier": carrier, "method": method}
+        return await _step(info, "SetShippingMethod", "setShippingMethodsOnCart", chosen, "location")
 
     @strawberry.mutation(description="Chooses how the order is sent.", extensions=[UserErrors(CheckoutPayload)])
     async def checkout_set_shipping_method(self, info: Info, carrier: str, method: str) -> CheckoutPayload:

@@ -14,6 +14,7 @@ from strawberry.dataloader import DataLoader
 from app.auth.caller import Caller
 from app.commerce.capabilities import Capabilities
 from app.commerce.client import Problem, Reply, StoreContext
+from app.commerce.estimates import Estimates
 from app.commerce.guest_orders import GuestOrders
 from app.commerce.orders import Orders
 from app.commerce.reads import Reads
@@ -50,6 +51,7 @@ class Context:
         caller: Caller,
         orders: Orders,
         guest_orders: GuestOrders,
+        estimates: Estimates,
         once: Once,
     ) -> None:
         self._reads = reads
@@ -64,6 +66,7 @@ class Context:
         self.caller = caller
         self.orders = orders
         self.guest_orders = guest_orders
+        self.estimates = estimates
         self.once = once
         self.forbidden: Rejected | None = None
         self.operation_name: str | None = None

@@ -27,6 +27,7 @@ from app.storefront.content import ContentQuery
 from app.storefront.limits import Limits, limit_queries
 from app.storefront.orders import OrderQuery
 from app.storefront.products import PRODUCT_TYPES
+from app.storefront.shipping import ShippingQuery
 from app.storefront.store import StoreQuery
 
 CACHED_DOCUMENTS = 256
@@ -35,7 +36,7 @@ LIMITS = Limits(depth=15, fields=1000, aliases=30)
 
 
 @strawberry.type(description="What can be read.")
-class Query(CatalogQuery, ContentQuery, StoreQuery, CartQuery, CheckoutQuery, OrderQuery):
+class Query(CatalogQuery, ContentQuery, StoreQuery, CartQuery, CheckoutQuery, ShippingQuery, OrderQuery):
     pass
 
 

@@ -29,6 +29,7 @@ _BY_MESSAGE = (
     (r"coupon is already applied", "COUPON_ALREADY_APPLIED"),
     (r"coupon", "COUPON_INVALID"),
     (r"cart item|contain the item", "LINE_NOT_FOUND"),
+    (r"pickup location", "PICKUP_LOCATION_UNAVAILABLE"),
     (r"does not contain products|cart is empty", "CART_EMPTY"),
     (r"email", "EMAIL_INVALID"),
     (r"region", "REGION_INVALID"),
@@ -40,7 +41,10 @@ _BY_MESSAGE = (
     (r"address", "ADDRESS_INVALID"),
     (r"is required", "FIELD_REQUIRED"),
 )
-_GONE = re.compile(r"could not find a cart|cart isn't active|cannot perform operations on cart", re.IGNORECASE)
+_GONE = re.compile(
+    r"could not find a cart|cart isn't active|cannot perform operations on cart|no such entity with cartid",
+    re.IGNORECASE,
+)
 
 
 @strawberry.type(description="Something that the shopper can mend.")

@@ -297,6 +297,14 @@ def remove_coupons(_root: Any, info: Info, input: dict[str, Any]) -> dict[str, A
     return changed(context, cart)
 
 
+def set_gift_options(_root: Any, info: Info, input: dict[str, Any]) -> dict[str, Any]:
+    """The gift options of a whole cart, all at once (Adobe Commerce only)."""
+    context = call(info)
+    cart = given_cart(context, input.get("cart_id"))
+    cart.gift = {name: value for name, value in input.items() if name != "cart_id"}
+    return changed(context, cart)
+
+
 FIELDS = {
     "Query": {"cart": cart, "customerCart": customer_cart},
     "Mutation": {
@@ -308,6 +316,7 @@ FIELDS = {
         "updateCartItems": update_items,
         "removeItemFromCart": remove_item,
         "clearCart": clear_cart,
+        "setGiftOptionsOnCart": set_gift_options,
         "applyCouponToCart": apply_coupon,
         "removeCouponFromCart": remove_coupon,
         "applyCouponsToCart": apply_coupons,

@@ -72,7 +72,10 @@ def view(
             "title": {**context.shop.sales.payments, "free": FREE}.get(cart.payment, ""),
             "purchase_order_number": cart.po_number,
         },
-        "gift_message": None,
+        "gift_message": cart.gift.get("gift_message"),
+        "gift_receipt_included": cart.gift.get("gift_receipt_included", False),
+        "printed_card_included": cart.gift.get("printed_card_included", False),
+        "gift_wrapping": None,
         "applied_gift_cards": None,
         "rules": None,
     }

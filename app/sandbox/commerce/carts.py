@@ -62,7 +62,7 @@ class Address:
 
 @dataclass(slots=True)
 class Cart:
-    """A quote, as Magento calls it: `id` is its number, `masked` the id that GraphQL knows."""
+    """A quote, as Magento calls it: `id` is its number, `masked` the id that GraphQL knows, `gift` its gift options."""
 
     id: int
     masked: str
@@ -79,6 +79,7 @@ class Cart:
     payment: str = ""
     po_number: str | None = None
     reserved: str | None = None
+    gift: dict[str, Any] = field(default_factory=dict)
     created_at: str = ""
     updated_at: str = ""
 

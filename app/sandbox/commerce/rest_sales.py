@@ -10,6 +10,7 @@ from .carts import Address, Cart
 from .checkout import estimate_address
 from .errors import CommerceError, RestError
 from .orders import Order
+from .prices import money
 from .rest_orders import COLUMNS, order_body
 from .totals import rates, totals
 
@@ -115,21 +116,21 @@ def _cart_address(address: Address, cart: Cart) -> dict[str, Any]:
     }
 
 
+def _sketch(given: dict[str, Any]) -> Address:
+    """The address of an estimate; a region that the country has not got is none."""
+    country, region = given.get("country_id") or "", given.get("region_code") or given.get("region")
+    number = given.get("region_id")
+    try:
+        named = region if isinstance(region, str) else None
+        return estimate_address(country, given.get("postcode"), named, int(number) if number else None)
+    except CommerceError:
+        return estimate_address(country, given.get("postcode"), None, None)
+
+
 def estimate(request: Request) -> Any:
     """The ways to ship to an address that is not complete yet (cart-056); anybody who knows the cart may ask."""
     shop, cart = request.shop, _cart(request, open_only=True)
-    given = request.field("address")
-    region = given.get("region_code") or given.get("region")
-    number = given.get("region_id")
-    try:
-        sketch = estimate_address(
-            given.get("country_id") or "",
-            given.get("postcode"),
-            region if isinstance(region, str) else None,
-            int(number) if number else None,
-        )
-    except CommerceError:
-        sketch = estimate_address(given.get("country_id") or "", given.get("postcode"), None, None)
+    sketch = _sketch(request.field("address"))
     store = next(store for store in shop.stores if store.id == cart.store)
     added = totals(shop, cart, cart.currency, 0, store.code, address=sketch)
     return [
@@ -147,6 +148,44 @@ def estimate(request: Request) -> Any:
         }
         for one in rates(shop, cart, added, sketch)
     ]
+
+
+def totals_information(request: Request) -> Any:
+    """The totals as if the cart went to an address in one of those ways, in the shape of Adobe's reference
+    (quote-data-totals-interface). `grand_total` lacks the taxes, its segment has them."""
+    shop, cart = request.shop, _cart(request, open_only=True)
+    given = request.field("addressInformation")
+    carrier, method = given.get("shipping_carrier_code"), given.get("shipping_method_code")
+    sketch = _sketch(given.get("address") or {})
+    store = next(store for store in shop.stores if store.id == cart.store)
+    way = (carrier, method) if carrier and method else None
+    added = totals(shop, cart, cart.currency, 0, store.code, address=sketch, method=way)
+    labels = ", ".join(cart.coupons)
+    segments = [
+        {"code": "subtotal", "title": "Subtotal", "value": added.subtotal},
+        {"code": "shipping", "title": "Shipping & Handling", "value": added.shipping_amount},
+        *([{"code": "discount", "title": f"Discount ({labels})", "value": -added.discount}] if added.discount else []),
+        {"code": "tax", "title": "Tax", "value": added.tax_amount, "area": "taxes"},
+        {"code": "grand_total", "title": "Grand Total", "value": added.grand_total, "area": "footer"},
+    ]
+    return {
+        "grand_total": money(added.grand_total - added.tax_amount),
+        "subtotal": added.subtotal,
+        "discount_amount": -added.discount or 0,
+        "subtotal_with_discount": money(added.subtotal - added.discount),
+        "shipping_amount": added.shipping_amount,
+        "shipping_discount_amount": 0,
+        "tax_amount": added.tax_amount,
+        "weee_tax_applied_amount": None,
+        "shipping_tax_amount": 0,
+        "subtotal_incl_tax": added.subtotal_with_tax,
+        "shipping_incl_tax": added.shipping_amount,
+        "base_currency_code": shop.base_currency,
+        "quote_currency_code": cart.currency,
+        "items_qty": _whole(cart.quantity),
+        "items": [],
+        "total_segments": segments,
+    }
 
 
 # Orders
@@ -299,6 +338,7 @@ def unhold(request: Request) -> Any:
 ROUTES = (
     ("GET", r"guest-carts/(?P<masked>\w+)", guest_cart, None),
     ("POST", r"guest-carts/(?P<masked>\w+)/estimate-shipping-methods", estimate, None),
+    ("POST", r"guest-carts/(?P<masked>\w+)/totals-information", totals_information, None),
     ("GET", "orders", orders, "Magento_Sales::actions_view"),
     ("GET", r"orders/(?P<id>\d+)", order, "Magento_Sales::actions_view"),
     ("GET", r"orders/(?P<id>\d+)/statuses", statuses, "Magento_Sales::actions_view"),
