@@ -117,11 +117,15 @@ class StateUnavailable(VitrineError):
 
 
 class UpstreamError(VitrineError):
-    """Commerce did not answer as it should."""
+    """Commerce did not answer as it should. `unsent`: nothing was sent to it, so that nothing can have happened."""
 
     code = "UPSTREAM_ERROR"
     status = 502
     public = "The shop's backend could not answer."
+
+    def __init__(self, detail: str = "", *, unsent: bool = False) -> None:
+        super().__init__(detail)
+        self.unsent = unsent
 
 
 class UpstreamTimeout(UpstreamError):
@@ -170,5 +174,5 @@ class Unsupported(UpstreamError):
     public = "The connected Commerce does not offer this."
 
     def __init__(self, operation: str, reason: str) -> None:
-        super().__init__(f"{operation}: {reason}")
+        super().__init__(f"{operation}: {reason}", unsent=True)
         self.operation = operation

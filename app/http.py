@@ -25,6 +25,10 @@ class Answer:
     body: bytes
 
 
+# There was no connection to send anything on.
+_UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+
+
 class Breaker:
     """Leaves an upstream alone for `pause` seconds after `failures` failures in a row, then lets one call try."""
 
@@ -41,7 +45,7 @@ class Breaker:
             return
         now = self._clock()
         if now < self._closed_again:
-            raise UpstreamUnavailable("left alone after too many failures")
+            raise UpstreamUnavailable("left alone after too many failures", unsent=True)
         self._closed_again = now + self._pause
 
     @property
@@ -113,7 +117,8 @@ class Upstream:
         """One call, and where `read` says that it changes nothing, more tries within the deadline.
 
         `operation` names the call in metrics; `timeout` is another deadline in seconds. Raises `UpstreamTimeout`,
-        `UpstreamUnavailable` or `UpstreamInvalid`; any HTTP status but 502, 503 and 504 is an answer.
+        `UpstreamUnavailable` or `UpstreamInvalid`; any HTTP status but 502, 503 and 504 is an answer. A call that never
+        left says so (`unsent`).
         """
         deadline = timeout or self._timeout
         with self._metrics.upstream(self.name, operation) as trace:
@@ -182,9 +187,9 @@ class Upstream:
         try:
             response = await self._client.send(request, auth=auth, stream=True)
         except httpx2.TimeoutException as error:
-            raise UpstreamTimeout(type(error).__name__) from None
+            raise UpstreamTimeout(type(error).__name__, unsent=isinstance(error, _UNSENT)) from None
         except httpx2.HTTPError as error:
-            raise UpstreamUnavailable(type(error).__name__) from None
+            raise UpstreamUnavailable(type(error).__name__, unsent=isinstance(error, _UNSENT)) from None
         try:
             if response.status_code in _RETRIED_STATUS:
                 raise UpstreamUnavailable(f"HTTP {response.status_code}")

@@ -250,6 +250,21 @@ async def test_a_slow_connect_is_a_timeout_and_not_tried_again() -> None:
     assert tries == ["POST"]
 
 
+async def test_only_what_had_no_connection_counts_as_never_sent() -> None:
+    """Whoever places an order goes by it: what may have arrived must not be told as if it had not."""
+    async with client(await unused_url(), breaker=Breaker(1, 60)) as upstream:
+        for expected in ("ConnectError", "left alone"):
+            with pytest.raises(UpstreamUnavailable, match=expected) as never:
+                await write(upstream)
+            assert never.value.unsent
+    for script in (hang, hang_up, answer(503)):
+        async with serving(script) as server, client(server.url, timeout=0.2) as upstream:
+            with pytest.raises(UpstreamError) as perhaps:
+                await write(upstream)
+        assert not perhaps.value.unsent
+        assert server.asked == 1
+
+
 @pytest.mark.parametrize(
     "raw",
     [

@@ -216,7 +216,7 @@ async def test_commerces_answer_is_the_order(world: World, schema: str, placing:
 UNKNOWN: dict[str, tuple[str, Callable[[bool], Placing]]] = {
     "time-out": (OLD, lambda ordered: hanging(-1 if ordered else None)),
     "connection lost": (OLD, lambda ordered: hanging(-1 if ordered else None, kind=httpx2.RemoteProtocolError)),
-    "no connection": (OLD, lambda ordered: hanging(-1 if ordered else None, kind=httpx2.ConnectError)),
+    "broken while writing": (OLD, lambda ordered: hanging(-1 if ordered else None, kind=httpx2.WriteError)),
     "HTML, 500": (OLD, lambda ordered: answering(crashed, ordered=ordered)),
     "HTML, 200": (OLD, lambda ordered: answering(lambda: crashed(200), ordered=ordered)),
     "502": (OLD, lambda ordered: answering(lambda: crashed(502), ordered=ordered)),
@@ -363,6 +363,20 @@ async def test_a_commerce_that_cannot_place_is_unsupported_and_the_cart_stays_fr
         await lacking.place(masked(CART), CART, HERE)
     orders = await world.process()
     assert await orders.place(masked(CART), CART, HERE) == NUMBER
+
+
+@pytest.mark.parametrize("kind", [httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout])
+async def test_what_never_left_is_told_at_once_and_the_cart_stays_free(
+    world: World, kind: type[httpx2.TransportError]
+) -> None:
+    world.commerce.placing = hanging(None, kind=kind)
+    orders, other = await world.process(), await world.process()
+    with pytest.raises(UpstreamError) as caught:
+        await orders.place(masked(CART), CART, HERE)
+    assert caught.value.unsent
+    assert caught.value.code in ("UPSTREAM_UNAVAILABLE", "UPSTREAM_TIMEOUT")
+    world.commerce.placing = place
+    assert await other.place(masked(CART), CART, HERE) == NUMBER
 
 
 # Late orders

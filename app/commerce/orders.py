@@ -27,7 +27,6 @@ from app.commerce.rest import Rest
 from app.errors import (
     Rejected,
     StateUnavailable,
-    Unsupported,
     UpstreamError,
     UpstreamFailed,
     UpstreamInvalid,
@@ -252,12 +251,12 @@ class Orders:
                 "PlaceOrder", (), {"cartId": call.cart_id}, call.store, timeout=self._timeout, headers=call.headers
             )
             outcome = outcome_of(reply)
-        except Unsupported:
-            await self._claims.release(call.quote_id, sent)
-            raise
         except UpstreamFailed as error:
             outcome = OrderRefused(error.category, error.detail) if _definite(error.category, error.detail) else None
         except UpstreamError as error:
+            if error.unsent:
+                await self._claims.release(call.quote_id, sent)
+                raise
             outcome = None
             log.warning("orders.outcome_unknown", quote=call.quote_id, code=error.code, detail=error.detail)
         if isinstance(outcome, OrderRefused):
