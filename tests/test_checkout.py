@@ -174,8 +174,17 @@ async def test_without_rest_credentials_checkout_refuses_to_start() -> None:
         await add(api, {"sku": "TT-C12"})
         data = await api.data("{ checkout { ready missing } }")
         assert data["checkout"]["ready"] is False
-        answer = await api.ask(PLACE, UNSAFE, key="no-credentials", agreements=["1"])
-        assert [error["extensions"]["code"] for error in answer["errors"]] == ["STATE_UNAVAILABLE"]
+        api.forget()
+        for step, variables in (
+            (SET_EMAIL, {"email": "jane@example.com"}),
+            (SET_ADDRESS, {"address": OAKLAND, "same": True}),
+            (SET_BILLING, {"address": OAKLAND}),
+            (SET_SHIPPING, {"carrier": "flatrate", "method": "flatrate"}),
+            (SET_PAYMENT, {"code": "checkmo", "number": None}),
+            (PLACE, {"key": "no-credentials", "agreements": ["1"]}),
+        ):
+            assert await api.codes(step, UNSAFE, **variables) == ["CHECKOUT_UNAVAILABLE"]
+        assert api.commerce.requests == []
         assert api.commerce.orders == []
 
 

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
 from enum import Enum
 
-import orjson
 import strawberry
 
-from app.commerce.orders import OrderPending, OrderRefused
-from app.errors import BadInput, StateUnavailable, UpstreamError, UpstreamInvalid
-from app.storefront.addresses import Address, AddressInput, commerce_address
+from app.storefront.addresses import Address
 from app.storefront.basket import Basket
 from app.storefront.cart import Cart
 from app.storefront.common import Node, described, present
 from app.storefront.context import Info
 from app.storefront.links import Links, plain
 from app.storefront.shipping import ShippingMethod
-from app.storefront.user_errors import CartGone, Mendable, UserError, UserErrors, code_of
-from app.telemetry import log
+from app.storefront.user_errors import CartGone
 
 CHECKOUT = frozenset({"checkout"})
-MAX_NUMBER = 64
-PICKUP = ("instore", "pickup")  # the carrier and method of Magento_InventoryInStorePickup
 
 
 @strawberry.enum(description="A step of the checkout.")
@@ -123,28 +115,12 @@ class Checkout:
 
     @strawberry.field(description="The terms that the shop wants agreed to.")
     async def agreements(self, info: Info) -> list[Agreement] | None:
-        return [Agreement.of(node, info.context.links) for node in await _agreements(info)]
+        return [Agreement.of(node, info.context.links) for node in await agreements_of(info)]
 
 
-async def _agreements(info: Info) -> list[Node]:
+async def agreements_of(info: Info) -> list[Node]:
     reply = await info.context.read("Agreements")
     return [node for node in present(reply.root("checkoutAgreements")) if node.get("agreement_id") is not None]
-
-
-@strawberry.type(description="The checkout after a step, or what kept it from being taken.")
-class CheckoutPayload:
-    checkout: Checkout | None = described("How far the checkout is now.", default=None)
-    user_errors: list[UserError] = described("What the shopper can mend.", default_factory=list)
-
-
-@strawberry.type(description="The order, or why there is none yet.")
-class PlaceOrderPayload:
-    number: str | None = described("The order's number.", default=None)
-    user_errors: list[UserError] = described(
-        "What the shopper can mend. ORDER_PENDING: it is not known yet whether the order was placed; ask again with the"
-        " same idempotency key.",
-        default_factory=list,
-    )
 
 
 @strawberry.type
@@ -156,143 +132,3 @@ class CheckoutQuery:
         except CartGone:
             return None
         return Checkout.of(node, info.context.links, info.context.orders.available) if node else None
-
-
-@strawberry.type
-class CheckoutMutation:
-    @strawberry.mutation(description="Sets the guest's e-mail address.", extensions=[UserErrors(CheckoutPayload)])
-    async def checkout_set_email(self, info: Info, email: str) -> CheckoutPayload:
-        return await _step(info, "SetEmail", "setGuestEmailOnCart", {"email": email.strip()}, "email")
-
-    @strawberry.mutation(
-        description="Sets where the order is sent, and if asked for the same as who pays.",
-        extensions=[UserErrors(CheckoutPayload)],
-    )
-    async def checkout_set_shipping_address(
-        self, info: Info, address: AddressInput, same_for_billing: bool = False
-    ) -> CheckoutPayload:
-        sent = {"address": {"address": commerce_address(address, "address")}}
-        payload = await _step(info, "SetShippingAddress", "setShippingAddressesOnCart", sent, "address")
-        if not same_for_billing or payload.user_errors:
-            return payload
-        same = {"address": {"same_as_shipping": True}}
-        return await _step(info, "SetBillingAddress", "setBillingAddressOnCart", same, "address")
-
-    @strawberry.mutation(description="Sets who pays.", extensions=[UserErrors(CheckoutPayload)])
-    async def checkout_set_billing_address(self, info: Info, address: AddressInput) -> CheckoutPayload:
-        sent = {"address": {"address": commerce_address(address, "address")}}
-        return await _step(info, "SetBillingAddress", "setBillingAddressOnCart", sent, "address")
-
-    @strawberry.mutation(
-        description="Chooses to pick the order up at one of `pickupLocations`, whose address it then is sent to.",
-        extensions=[UserErrors(CheckoutPayload)],
-    )
-    async def checkout_set_pickup(self, info: Info, location: str) -> CheckoutPayload:
-        sent = {"address": {"pickup_location_code": location}}
-        payload = await _step(info, "SetShippingAddress", "setShippingAddressesOnCart", sent, "location")
-        if payload.user_errors:
-            return payload
-        carrier, method = PICKUP
-        chosen = {"carrier": carrier, "method": method}
-        return await _step(info, "SetShippingMethod", "setShippingMethodsOnCart", chosen, "location")
-
-    @strawberry.mutation(description="Chooses how the order is sent.", extensions=[UserErrors(CheckoutPayload)])
-    async def checkout_set_shipping_method(self, info: Info, carrier: str, method: str) -> CheckoutPayload:
-        sent = {"carrier": carrier, "method": method}
-        return await _step(info, "SetShippingMethod", "setShippingMethodsOnCart", sent, "method")
-
-    @strawberry.mutation(
-        description="Chooses how the order is paid, of the ways that need no payment provider.",
-        extensions=[UserErrors(CheckoutPayload)],
-    )
-    async def checkout_set_payment_method(
-        self, info: Info, code: str, purchase_order_number: str | None = None
-    ) -> CheckoutPayload:
-        method: dict[str, object] = {"code": code}
-        if purchase_order_number is not None:
-            if not 0 < len(purchase_order_number.strip()) <= MAX_NUMBER:
-                raise BadInput("purchaseOrderNumber", f"must have between 1 and {MAX_NUMBER} characters")
-            method["purchase_order_number"] = purchase_order_number.strip()
-        elif code == "purchaseorder":
-            # Commerce itself takes a purchase order without a number (recording cart-064).
-            raise BadInput("purchaseOrderNumber", "is needed for this way to pay")
-        return await _step(info, "SetPaymentMethod", "setPaymentMethodOnCart", {"method": method}, "code")
-
-    @strawberry.mutation(
-        description="Places the order, exactly once: the same idempotency key gets the same answer for 24 hours.",
-        extensions=[UserErrors(PlaceOrderPayload)],
-    )
-    async def checkout_place_order(
-        self, info: Info, idempotency_key: str, agreements: list[strawberry.ID] | None = None
-    ) -> PlaceOrderPayload:
-        agreed = sorted({str(each) for each in agreements or ()})
-        session = await info.context.shopper.opened()
-        if session is None:
-            raise Mendable("CART_EXPIRED", "There is no session: it has run out, and its cart with it.")
-        fingerprint = hashlib.sha256(orjson.dumps({"agreements": agreed})).digest()
-
-        async def place() -> bytes:
-            return (await _place(info, agreed)).encode()
-
-        scope = hashlib.sha256(session.token.encode()).hexdigest()
-        number = await info.context.once.run(scope, idempotency_key, fingerprint, place, pending=OrderPending)
-        return PlaceOrderPayload(number=number.decode())
-
-
-async def _place(info: Info, agreed: list[str]) -> str:
-    """Places the order of the shopper's cart and returns its number. Raises what keeps it from being placed."""
-    context = info.context
-    if not context.orders.available:
-        raise StateUnavailable("checkout needs REST credentials and REDIS_STATE_URL")
-    basket = Basket(context)
-    kept = await basket.kept()
-    if kept is None or not kept["made"]:
-        number = await basket.last_order()
-        if number is not None:
-            # Another call of the same shopper has placed the order in the meantime.
-            return number
-        raise Mendable("CART_EMPTY", "There is nothing in the cart yet.")
-    terms = await _agreements(info)
-    lacking = [node for node in terms if node.get("mode") == "MANUAL" and str(node["agreement_id"]) not in agreed]
-    if lacking:
-        raise Mendable("AGREEMENT_REQUIRED", f"Please agree to: {plain(lacking[0].get('name'))}.", ("agreements",))
-    cart_id = str(kept["id"])
-    quote = kept.get("quote")
-    if quote is None:
-        # Kept before placing: once the cart is ordered its number cannot be asked any more (recording pay-013).
-        quote = await context.orders.quote_id(cart_id, context.store)
-        await basket.note(cart_id, quote=quote)
-    try:
-        placed = await context.orders.place(cart_id, int(quote), context.store, context.caller.handed_on)
-    except OrderRefused as refused:
-        raise Mendable(code_of(refused.reason), refused.reason) from None
-    await _record_agreements(info, int(quote), placed.order_id, terms, agreed)
-    await basket.ordered(cart_id, placed.number)
-    return placed.number
-
-
-async def _record_agreements(
-    info: Info, quote: int, order_id: int | None, terms: list[Node], agreed: list[str]
-) -> None:
-    """Notes on the order what was agreed to. The order stands whatever becomes of the note."""
-    named = [str(node.get("name")) for node in terms if str(node["agreement_id"]) in agreed]
-    if not named:
-        return
-    orders = info.context.orders
-    try:
-        if order_id is None:
-            placed = await orders.find(quote)
-            order_id = placed.order_id if placed else None
-        if order_id is None:
-            raise UpstreamInvalid("the order that was placed is not listed")
-        await orders.comment(order_id, f"The shopper agreed to: {', '.join(named)}.")
-    except UpstreamError as error:
-        log.error("checkout.agreement_unrecorded", quote=quote, code=error.code, detail=error.detail)
-
-
-async def _step(info: Info, operation: str, root: str, variables: Mapping[str, object], *path: str) -> CheckoutPayload:
-    """Takes a step of the checkout; what the shopper can mend comes beside the checkout as it is."""
-    context = info.context
-    node, errors = await Basket(context).change(operation, root, variables, CHECKOUT, *path)
-    shown = Checkout.of(node, context.links, context.orders.available) if node is not None else None
-    return CheckoutPayload(checkout=shown, user_errors=errors)

@@ -22,7 +22,8 @@ from app.errors import BadRequest
 from app.storefront.cart import CartQuery
 from app.storefront.cart_edits import CartMutation
 from app.storefront.catalog import CatalogQuery
-from app.storefront.checkout import CheckoutMutation, CheckoutQuery
+from app.storefront.checkout import CheckoutQuery
+from app.storefront.checkout_steps import CheckoutMutation
 from app.storefront.content import ContentQuery
 from app.storefront.limits import Limits, limit_queries
 from app.storefront.orders import OrderQuery
