@@ -124,7 +124,7 @@ async def test_parallel_calls_end_in_one_order_and_all_with_its_number(version: 
 
 @pytest.mark.parametrize("kind", ["place_then_hang", "error_after_place", "place_after_close"])
 async def test_an_unknown_outcome_never_makes_a_second_order(kind: str) -> None:
-    async with shopping("2.4.4", order_patience=1, commerce_timeout=0.5) as api:
+    async with shopping("2.4.4", order_patience=1) as api:
         await get_ready(api)
         api.commerce.faults.add(Fault(kind, times=1, seconds=0.5))
         numbers = []
