@@ -162,6 +162,17 @@ async def test_what_cannot_be_is_a_user_error_with_its_code(
         assert api.commerce.orders == []
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_an_order_without_a_billing_address_is_told_as_that_and_not_as_a_wrong_country(version: str) -> None:
+    async with shopping(version) as api:
+        await get_ready(api)
+        for cart in api.commerce.shop.carts.by_masked.values():
+            cart.billing = None
+        refused = await do(api, PLACE, key="no-billing-address", agreements=["1"])
+        assert [error["code"] for error in refused["userErrors"]] == ["ADDRESS_INVALID"]
+        assert '"countryId" is required' in refused["userErrors"][0]["message"]
+
+
 async def test_without_a_session_there_is_nothing_to_order() -> None:
     async with shopping() as api:
         payload = await do(api, PLACE, key="nothing-here", agreements=[])

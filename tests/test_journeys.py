@@ -15,7 +15,7 @@ import pytest_asyncio
 from app.main import create_app
 from app.sandbox.commerce import VERSIONS, Commerce, create_commerce
 from app.settings import Settings
-from tests.journeys import CATEGORY_PAGE, JOURNEYS, PRODUCT_FIELDS, TYPES, Journey, Json, Storefront, same
+from tests.journeys import CATEGORY_PAGE, JOURNEYS, PRODUCT_FIELDS, TYPES, WRITING, Journey, Json, Storefront, same
 
 URL = "http://commerce.test"
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -31,10 +31,10 @@ class Shop(Storefront):
 
     async def _ask(
         self, query: str, variables: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
-    ) -> tuple[int, Json]:
+    ) -> tuple[int, Json, Mapping[str, str]]:
         body = {"query": query, "variables": dict(variables or {})}
         answer = await self._client.post("/graphql", json=body, headers=dict(headers or {}))
-        return answer.status_code, answer.json()
+        return answer.status_code, answer.json(), answer.headers
 
     async def calls(self, query: str, **variables: Any) -> Counter[str]:
         """The operations that Commerce is asked for one query."""
@@ -47,8 +47,20 @@ class Shop(Storefront):
 async def open_shop(version: str) -> AsyncIterator[Shop]:
     """The API, started in front of a stand-in of that version."""
     commerce = create_commerce(version, public_url=URL)
+    admin = commerce.shop.admins[0]
     settings = Settings(
-        _env_file=None, commerce_url=URL, commerce_stores="default,de", graphiql=False, introspection=True
+        _env_file=None,
+        environment="development",
+        commerce_url=URL,
+        commerce_stores="default,de",
+        commerce_admin_username=admin.username,
+        commerce_admin_password=admin.password,
+        commerce_max_execution=1,
+        order_margin=0.2,
+        redis_state_url="memory://",
+        session_keys="bm90LWEtc2VjcmV0LWtleS1vZi10aGUtdGVzdHMhISE=",
+        graphiql=False,
+        introspection=True,
     )
     app = create_app(settings, transport=httpx2.ASGITransport(app=commerce))
     async with (
@@ -75,6 +87,13 @@ async def shop(version: str) -> AsyncIterator[Shop]:
 @pytest.mark.parametrize("journey", JOURNEYS, ids=lambda journey: journey.__name__)
 async def test_a_journey_through_the_shop(shop: Shop, journey: Journey) -> None:
     await journey(shop)
+
+
+@pytest.mark.parametrize("journey", WRITING, ids=lambda journey: journey.__name__)
+async def test_a_journey_to_an_order_leaves_one_order(shop: Shop, journey: Journey) -> None:
+    before = len(shop.commerce.orders)
+    await journey(shop)
+    assert len(shop.commerce.orders) == before + 1
 
 
 async def test_the_stand_in_shows_a_product_of_every_type(shop: Shop) -> None:

@@ -9,8 +9,9 @@ import httpx2
 import pytest
 
 from app.sandbox.commerce import Commerce, Dropped, Fault
+from app.sandbox.commerce.sales import Rule
 
-from .sandbox_client import Shopper, admin, selling, send, shopper
+from .sandbox_client import OAKLAND, Shopper, admin, selling, send, shopper
 from .test_sandbox_http import served
 
 PLACE = 'mutation Place { placeOrder(input: {cart_id: "%s"}) { order { order_number } } }'
@@ -99,6 +100,40 @@ async def test_orders_are_searched_by_the_columns_they_have(commerce: Commerce) 
     )
     reply = await send(commerce, "GET", "/rest/V1/orders")
     assert (reply.status_code, reply.json()["parameters"]) == (401, {"resources": "Magento_Sales::actions_view"})
+
+
+async def test_an_order_tells_its_taxes_its_payment_and_only_weights_that_there_are(commerce: Commerce) -> None:
+    commerce.shop.products["TT-C08"].weight = None
+    guest = await filled(commerce)
+    await guest.add("TT-C08", 1)
+    await guest.ready(OAKLAND)
+    await guest.place()
+    order = await rest(commerce, "orders/1")
+    told = order["extension_attributes"]
+    assert told["payment_additional_info"] == [{"key": "method_title", "value": "Check / Money order"}]
+    # 2 x 18 + 29 at 8.25 %: 5.3625.
+    assert [(tax["title"], tax["percent"], tax["amount"]) for tax in told["applied_taxes"]] == [
+        ("California sales tax", 8.25, 5.36)
+    ]
+    assert [item.get("weight") for item in order["items"]] == [0.3, None]
+    assert (order["weight"], order["shipping_discount_tax_compensation_amount"]) == (0.6, 0)
+
+
+async def test_a_price_rule_without_a_code_comes_before_the_coupon_and_only_from_its_subtotal_on(
+    commerce: Commerce,
+) -> None:
+    commerce.shop.sales.rules = [Rule(20, from_subtotal=50)]
+    guest = await shopper(commerce)
+    cart = await guest.add("TT-C12", 2)
+    assert (cart["prices"]["discounts"], cart["prices"]["grand_total"]["value"]) == (None, 36)
+    await guest.add("TT-C12", 1)
+    cart = await guest.do("applyCouponToCart", coupon_code="TENOFF")
+    # 54 - 10.80 = 43.20, and ten percent off that.
+    assert cart["prices"]["discounts"] == [
+        {"label": "Discount", "amount": {"value": 10.8}},
+        {"label": "Ten percent off", "amount": {"value": 4.32}},
+    ]
+    assert cart["prices"]["grand_total"]["value"] == 38.88
 
 
 async def test_an_order_is_commented_held_and_canceled(commerce: Commerce) -> None:

@@ -26,6 +26,8 @@ _BY_MESSAGE = (
     (r"requested qty|requested quantity|maximum qty|more than", "QUANTITY_UNAVAILABLE"),
     (r"quantity should be greater|decimal quantity|specify the quantity", "QUANTITY_INVALID"),
     (r"choose options|required option", "OPTIONS_REQUIRED"),
+    # Before single fields: this message names every field that is missing, "countryId" among them (cart-059).
+    (r"check the (billing|shipping) address", "ADDRESS_INVALID"),
     (r"coupon is already applied", "COUPON_ALREADY_APPLIED"),
     (r"coupon", "COUPON_INVALID"),
     (r"cart item|contain the item", "LINE_NOT_FOUND"),

@@ -8,14 +8,17 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from tests.conformance import readers
+from tests.conformance.buyer import Buyer, buyer
 from tests.conformance.deviations import LISTED, NOT_ASKED, TOO_LITTLE
-from tests.conformance.recordings import Exchange, load, out_of_scope
+from tests.conformance.recordings import AFTER, BOUGHT, SHOPPING, Exchange, load, load_summary, out_of_scope
 from tests.conformance.replay import Replayed, stand_in
+from tests.conformance.shopping import checkouts
 
 
 @dataclass
@@ -51,49 +54,59 @@ def run(folder: Path) -> Outcome:
     every: dict[str, Exchange] = {}
     wanted: list[Exchange] = []
     skipped: Counter[str] = Counter()
+    summaries: dict[str, Mapping[str, Any]] = {}
     for path in sorted(folder.glob("*.json")):
         exchange = load(path)
         if exchange is not None:
             every[exchange.name] = exchange
         reason = out_of_scope(path.stem, exchange)
-        if reason or exchange is None:
+        if reason:
             skipped[reason] += 1
+        elif exchange is None:
+            summaries[path.stem] = load_summary(path)
         else:
             wanted.append(exchange)
-    rows = asyncio.run(_compare(wanted, every))
+    wanted.sort(key=lambda exchange: AFTER.get(exchange.name, exchange.name))
+    rows = asyncio.run(_compare(wanted, summaries, every))
     met = {name for row in rows for name in row.deviations}
     return Outcome(rows, skipped, sorted(LISTED.keys() - met))
 
 
-async def _compare(wanted: list[Exchange], every: Mapping[str, Exchange]) -> list[Row]:
+async def _compare(
+    wanted: list[Exchange], summaries: Mapping[str, Mapping[str, Any]], every: Mapping[str, Exchange]
+) -> list[Row]:
+    rows = []
+    by: readers.Reader | Buyer
     # The recorded metadata are of attributes that no recorded product was asked for.
     async with (
         stand_in() as commerce,
+        checkouts(every.values()) as shopping,
         readers.reader(every) as reader,
         readers.reader(every, attributes="color,nosuch") as metadata,
+        buyer(every) as guest,
     ):
-        return [
-            _row(
-                exchange,
-                await commerce.replay(exchange),
-                await (metadata if "customAttributeMetadata" in exchange.data else reader).read(exchange),
-            )
-            for exchange in wanted
-        ]
+        for exchange in wanted:
+            by = guest if BOUGHT.match(exchange.name) else reader
+            by = metadata if "customAttributeMetadata" in exchange.data else by
+            replayed = await (shopping if SHOPPING.match(exchange.name) else commerce).replay(exchange)
+            rows.append(_row(exchange.name, replayed, await by.read(exchange)))
+        for name, results in summaries.items():
+            rows.append(_row(name, Replayed(differences=await shopping.parallel(results)), readers.Reading("")))
+    return rows
 
 
-def _row(exchange: Exchange, replayed: Replayed, reading: readers.Reading) -> Row:
-    row = Row(exchange.name, reader=reading.how, dropped=replayed.dropped)
+def _row(name: str, replayed: Replayed, reading: readers.Reading) -> Row:
+    row = Row(name, reader=reading.how, dropped=replayed.dropped)
     if not replayed.asked:
         row.replay = NOT_ASKED
     elif replayed.differences:
         row.replay = "deviates"
     for where, what in replayed.differences:
-        key = f"{exchange.name} {where}"
+        key = f"{name} {where}"
         row.deviations[key if key in LISTED else f"{key}: {what}"] = LISTED.get(key, "")
     for problem in reading.problems:
         row.reader = "deviates"
-        key = f"{exchange.name} reader"
+        key = f"{name} reader"
         row.deviations[key if key in LISTED else f"{key}: {problem}"] = LISTED.get(key, "")
     return row
 

@@ -20,7 +20,6 @@ from graphql import (
     GraphQLUnionType,
     InlineFragmentNode,
     OperationDefinitionNode,
-    OperationType,
     SelectionNode,
     SelectionSetNode,
     VariableDefinitionNode,
@@ -47,16 +46,12 @@ class Pruned:
 
 
 def prune(document: DocumentNode, schema: GraphQLSchema, keep: Collection[str] = ()) -> Pruned:
-    """The document without the fields, arguments and fragments that the schema lacks; `keep` names fields to leave.
-
-    Operations other than queries stay as they are: they are recorded for how they are refused.
-    """
+    """The document without the fields, arguments and fragments that the schema lacks; `keep` names fields to leave."""
     cut = _Cut(schema, keep)
     definitions: list[DefinitionNode] = []
     for node in document.definitions:
-        if isinstance(node, OperationDefinitionNode) and node.operation is OperationType.QUERY:
-            root = schema.query_type
-            assert root is not None
+        root = schema.get_root_type(node.operation) if isinstance(node, OperationDefinitionNode) else None
+        if isinstance(node, OperationDefinitionNode) and root is not None:
             left = cut.selections(node.selection_set, root)
             if left is not None:
                 used = _variables(left)

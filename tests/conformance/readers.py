@@ -78,8 +78,7 @@ class Reader:
 
     async def read(self, exchange: Exchange) -> Reading:
         """Lets the product decode and read one recorded answer."""
-        reading = Reading()
-        reading.problems += _decoded(exchange)
+        reading = Reading(problems=decoded(exchange))
         roots = recorded_data(exchange)
         self._commerce.roots = roots
         self._commerce.errors = exchange.errors
@@ -174,22 +173,22 @@ def _tree(nodes: Any) -> Iterator[dict[str, Any]]:
             yield from _tree([{"children": child.get("children")}])
 
 
-def _decoded(exchange: Exchange) -> list[str]:
+def decoded(exchange: Exchange) -> list[str]:
     """What is wrong with how the product's client understands the whole answer."""
     found = exchange.response
     whole = Answer(found.status, found.headers, found.body)
     try:
-        decoded = client.decode(whole) if exchange.request.graphql else rest.decode(whole)
+        understood = client.decode(whole) if exchange.request.graphql else rest.decode(whole)
     except UpstreamError as error:
         expected = _expected_error(exchange)
         return [] if error.code == expected else [f"decoded as {error.code} instead of {expected or 'data'}"]
     if _expected_error(exchange):
         return [f"decoded as data instead of {_expected_error(exchange)}"]
-    if isinstance(decoded, client.Reply):
+    if isinstance(understood, client.Reply):
         told = [(error["extensions"]["category"], tuple(error.get("path", ()))) for error in exchange.errors]
-        seen = [(problem.category, problem.path) for problem in decoded.problems]
-        return [] if told == seen and decoded.data == exchange.data else ["the data or its errors were changed"]
-    return [] if decoded == found.json else ["the body was changed"]
+        seen = [(problem.category, problem.path) for problem in understood.problems]
+        return [] if told == seen and understood.data == exchange.data else ["the data or its errors were changed"]
+    return [] if understood == found.json else ["the body was changed"]
 
 
 def _expected_error(exchange: Exchange) -> str:

@@ -82,13 +82,15 @@ class StandIn:
         return replace(request, headers=headers, body=body)
 
     async def _send(self, request: Request, caching: bool) -> Response:
-        client = self._cached if caching else self._plain
-        answer = await client.request(
-            request.method, request.path, headers=dict(request.headers), content=request.body or None
-        )
-        return Response(
-            answer.status_code, {key.lower(): value for key, value in answer.headers.items()}, answer.content
-        )
+        return await received(self._cached if caching else self._plain, request)
+
+
+async def received(client: httpx2.AsyncClient, request: Request) -> Response:
+    """The whole answer to a request that is sent as it is."""
+    answer = await client.request(
+        request.method, request.path, headers=dict(request.headers), content=request.body or None
+    )
+    return Response(answer.status_code, {key.lower(): value for key, value in answer.headers.items()}, answer.content)
 
 
 def _parsed(query: str) -> DocumentNode | None:
@@ -112,22 +114,24 @@ def _refused_fields(exchange: Exchange) -> set[str]:
 async def stand_in() -> AsyncIterator[StandIn]:
     """A stand-in of the recorded version, with a customer and an admin signed in."""
     plain, cached = create_commerce(VERSION, public_url=URL), create_commerce(VERSION, public_url=URL, page_cache=True)
-    async with _client(plain) as one, _client(cached) as other:
+    async with client_of(plain) as one, client_of(cached) as other:
         tokens = {"Bearer <integration-token>": f"Bearer {plain.shop.integrations[0].access_token}"}
-        tokens["admin"] = f"Bearer {await _token(one, 'admin', plain.shop.admins[0].username, 'Admin-passw0rd')}"
+        tokens["admin"] = f"Bearer {await token_of(one, 'admin', plain.shop.admins[0].username, 'Admin-passw0rd')}"
         customer = plain.shop.customers[0]
         for client in (one, other):
             # Each of the two knows only the tokens that it gave out itself.
-            token = await _token(client, "customer", customer.email, customer.password)
+            token = await token_of(client, "customer", customer.email, customer.password)
         tokens["Bearer <token>"] = f"Bearer {token}"
         yield StandIn(one, other, tokens)
 
 
-def _client(commerce: Commerce) -> httpx2.AsyncClient:
+def client_of(commerce: Commerce) -> httpx2.AsyncClient:
+    """A client of a stand-in in this process."""
     return httpx2.AsyncClient(transport=httpx2.ASGITransport(app=commerce), base_url=URL)
 
 
-async def _token(client: httpx2.AsyncClient, kind: str, username: str, password: str) -> str:
+async def token_of(client: httpx2.AsyncClient, kind: str, username: str, password: str) -> str:
+    """A token of a customer or an admin."""
     body = {"username": username, "password": password}
     answer = await client.post(f"/rest/V1/integration/{kind}/token", json=body)
     return str(answer.raise_for_status().json())

@@ -1,7 +1,8 @@
 """What a visitor of a shop does, written against the public API alone and against no shop in particular.
 
 Every journey finds its own categories and products, starting at the navigation, and holds for a stock Magento Open
-Source 2.4.4 with the Luma sample data as for the stand-in of every version. They read; none writes.
+Source 2.4.4 with the Luma sample data as for the stand-in of every version. Those of `JOURNEYS` read and nothing else;
+those of `WRITING` order.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from tests.journeys.catalog import (
     the_category_page_of_the_issue_runs_as_it_stands,
     the_menu_leads_to_categories_with_products,
 )
+from tests.journeys.checkout import a_guest_fills_a_cart_and_orders_it_once, five_orders_at_once_are_one
 from tests.journeys.shop import (
     an_unknown_attribute_is_refused_with_the_known_ones_named,
     countries_have_codes_and_regions,
@@ -38,7 +40,7 @@ from tests.journeys.shop import (
 )
 from tests.journeys.storefront import CATEGORY_PAGE, PRODUCT_FIELDS, TYPES, Json, Storefront, same
 
-__all__ = ["CATEGORY_PAGE", "JOURNEYS", "PRODUCT_FIELDS", "TYPES", "Journey", "Json", "Storefront", "same"]
+__all__ = ["CATEGORY_PAGE", "JOURNEYS", "PRODUCT_FIELDS", "TYPES", "WRITING", "Journey", "Json", "Storefront", "same"]
 
 Journey = Callable[[Storefront], Awaitable[None]]
 JOURNEYS: tuple[Journey, ...] = (
@@ -66,4 +68,8 @@ JOURNEYS: tuple[Journey, ...] = (
     no_link_leads_to_commerce_itself,
     related_products_are_products,
     oversized_and_empty_arguments_are_refused_by_name,
+)
+WRITING: tuple[Journey, ...] = (
+    a_guest_fills_a_cart_and_orders_it_once,
+    five_orders_at_once_are_one,
 )

@@ -13,11 +13,11 @@ Json = dict[str, Any]
 
 
 class Ask(Protocol):
-    """Asks the API: the HTTP status and the whole body of its answer."""
+    """Asks the API: the HTTP status, the whole body and the headers of its answer."""
 
     async def __call__(
         self, query: str, variables: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
-    ) -> tuple[int, Json]: ...
+    ) -> tuple[int, Json, Mapping[str, str]]: ...
 
 
 # The query of the issue, as it stands.
@@ -84,7 +84,7 @@ query Listing($path: String!) {
     name urlPath url
     products(pageSize: 100) {
       total
-      items { __typename sku name urlKey url rating { count } price { final { amount currency } } }
+      items { __typename sku name urlKey url inStock rating { count } price { final { amount currency } } }
       facets { attribute label options { label value count } }
     }
   }
@@ -138,7 +138,7 @@ class Storefront:
         self, query: str, variables: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
     ) -> Json:
         """The data of an answer, which must have no errors; its money, dates and links must be sound."""
-        status, body = await self.ask(query, variables, headers)
+        status, body, _ = await self.ask(query, variables, headers)
         check(status == 200 and "errors" not in body, f"HTTP {status} with {body.get('errors')} for {query[:200]}")
         data: Json = body["data"]
         check_values(data)
@@ -148,7 +148,7 @@ class Storefront:
         self, query: str, variables: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
     ) -> Json:
         """The only error of an answer: its extensions."""
-        _, body = await self.ask(query, variables, headers)
+        _, body, _ = await self.ask(query, variables, headers)
         errors = body.get("errors") or []
         same("how many errors there are", len(errors), 1, errors)
         extensions: Json = errors[0]["extensions"]

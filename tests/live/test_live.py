@@ -1,7 +1,7 @@
 """The journeys against the Commerce that COMMERCE_URL names, through the whole application in this process.
 
-They read, and nothing else: LIVE_WRITE=1 is for journeys that write, of which there are none yet. All settings of
-`.env.example` are taken from the environment, so COMMERCE_STORES and REST credentials work here too.
+They read, and nothing else; with LIVE_WRITE=1 a guest also orders, twice. All settings of `.env.example` are taken from
+the environment, so COMMERCE_STORES and REST credentials work here too.
 """
 
 from __future__ import annotations
@@ -15,30 +15,27 @@ import pytest
 import pytest_asyncio
 
 from app.main import create_app
-from app.settings import Settings
-from tests.journeys import JOURNEYS, Journey, Json, Storefront
+from tests.journeys import JOURNEYS, WRITING, Journey, Json, Storefront
+from tests.live.settings import live_settings
 
 pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
 WRITES = os.environ.get("LIVE_WRITE") == "1"
-WRITING: tuple[Journey, ...] = ()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shop() -> AsyncIterator[Storefront]:
-    # A shop that has just been deployed answers its first requests slowly.
-    patient: dict[str, Any] = {} if "COMMERCE_TIMEOUT" in os.environ else {"commerce_timeout": 60}
-    app = create_app(Settings(_env_file=None, **patient))
+    app = create_app(live_settings(os.environ, writes=WRITES))
     async with (
         app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://api.test", timeout=120) as client,
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://api.test", timeout=300) as client,
     ):
 
         async def ask(
             query: str, variables: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
-        ) -> tuple[int, Json]:
+        ) -> tuple[int, Json, Mapping[str, str]]:
             body = {"query": query, "variables": dict(variables or {})}
             answer = await client.post("/graphql", json=body, headers=dict(headers or {}))
-            return answer.status_code, answer.json()
+            return answer.status_code, answer.json(), answer.headers
 
         yield Storefront(ask)
 

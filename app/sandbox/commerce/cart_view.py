@@ -100,7 +100,7 @@ def _discounts(context: Call, found: list[tuple[str, str, float]]) -> list[dict[
             "label": label,
             "amount": amount(context, value),
             "applied_to": "ITEM",
-            "coupon": {"code": code},
+            "coupon": {"code": code} if code else None,
             "is_discounting_locked": False,
         }
         for label, code, value in found

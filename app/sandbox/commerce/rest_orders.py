@@ -67,6 +67,9 @@ def order_body(order: Order) -> dict[str, Any]:
             },
         ),
         **coupons,
+        # The column's own name, cut short to fit (ord-005).
+        "base_shipping_discount_tax_compensation_amnt": 0,
+        "shipping_discount_tax_compensation_amount": 0,
         "base_to_global_rate": 1,
         "base_to_order_rate": _whole(order.rate),
         "billing_address_id": order.entity_id * 2,
@@ -101,7 +104,12 @@ def order_body(order: Order) -> dict[str, Any]:
         "billing_address": _address(order, order.billing, "billing"),
         "payment": payment,
         "status_histories": list(order.comments),
-        "extension_attributes": {"shipping_assignments": _assignments(order, items)},
+        "extension_attributes": {
+            "shipping_assignments": _assignments(order, items),
+            "payment_additional_info": [{"key": "method_title", "value": order.payment_title}],
+            "applied_taxes": _taxes(order),
+            "item_applied_taxes": [],
+        },
     }
 
 
@@ -163,8 +171,17 @@ def _item(order: Order, line: OrderLine) -> dict[str, Any]:
         "store_id": order.store_id,
         "tax_percent": line.tax_percent,
         "updated_at": order.updated_at,
-        "weight": _whole(line.weight),
+        # Goods without a weight have none at all (ord-005), and weigh nothing in the sums.
+        **({"weight": _whole(line.weight)} if line.weight else {}),
     }
+
+
+def _taxes(order: Order) -> list[dict[str, Any]]:
+    """The taxes of the whole order."""
+    if not order.tax:
+        return []
+    amounts = {"amount": order.tax, "base_amount": _base(order, order.tax)}
+    return [{"code": order.tax_label, "title": order.tax_label, "percent": order.tax_percent, **amounts}]
 
 
 def _address(order: Order, address: Address, kind: str) -> dict[str, Any]:
@@ -199,4 +216,8 @@ def _assignments(order: Order, items: list[dict[str, Any]]) -> list[dict[str, An
 
 def _shipping_total(order: Order) -> dict[str, float]:
     amounts = {"shipping_amount": order.shipping_amount, "shipping_discount_amount": 0}
-    return _both(order, {**amounts, "shipping_incl_tax": order.shipping_amount, "shipping_tax_amount": 0})
+    return {
+        **_both(order, {**amounts, "shipping_incl_tax": order.shipping_amount, "shipping_tax_amount": 0}),
+        "base_shipping_discount_tax_compensation_amnt": 0,
+        "shipping_discount_tax_compensation_amount": 0,
+    }

@@ -29,6 +29,15 @@ class Coupon:
 
 
 @dataclass(slots=True, frozen=True)
+class Rule:
+    """A cart price rule without a code: it takes a part off every cart that costs enough (cart-013)."""
+
+    percent: float
+    from_subtotal: float = 0
+    label: Localized = "Discount"
+
+
+@dataclass(slots=True, frozen=True)
 class Agreement:
     """Terms at checkout: MANUAL ones have a box to tick, AUTO ones are only shown."""
 
@@ -114,6 +123,7 @@ class Sales:
             Coupon("EXPIRED", percent=50, active=False),
         ]
     )
+    rules: list[Rule] = field(default_factory=list)
     max_coupons: int = 5
     flat_rate: float = 5
     table_rate: float = 15

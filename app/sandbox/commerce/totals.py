@@ -143,6 +143,10 @@ def totals(
         if line.id not in without:
             price = unit_price(shop, line, group, rate)
             lines[line.id] = LineTotal(price, money(price * line.quantity))
+    for rule in shop.sales.rules:
+        # Compared in the base currency, as the threshold of free shipping is.
+        if sum(line.row for line in lines.values()) / rate >= rule.from_subtotal - 0.005:
+            _discount(Coupon("", percent=rule.percent, label=rule.label), "", list(lines.values()), rate, store)
     for code in cart.coupons:
         coupon = shop.sales.coupon(code)
         if coupon is not None:
