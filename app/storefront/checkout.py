@@ -9,15 +9,16 @@ from enum import Enum
 import orjson
 import strawberry
 
+from app.commerce.client import NOT_FOUND
 from app.commerce.orders import OrderPending, OrderRefused
-from app.errors import BadInput, StateUnavailable, UpstreamError, UpstreamInvalid
+from app.errors import BadInput, StateUnavailable, UpstreamError, UpstreamFailed, UpstreamInvalid
 from app.storefront.addresses import Address, AddressInput, commerce_address
 from app.storefront.basket import Basket
 from app.storefront.cart import Cart
 from app.storefront.common import Money, Node, described, present
 from app.storefront.context import Info
 from app.storefront.links import Links, plain
-from app.storefront.user_errors import CartGone, Mendable, UserError, UserErrors, code_of
+from app.storefront.user_errors import CartGone, Mendable, UserError, UserErrors, code_of, says_gone
 from app.telemetry import log
 
 CHECKOUT = frozenset({"checkout"})
@@ -174,10 +175,7 @@ class PlaceOrderPayload:
 class CheckoutQuery:
     @strawberry.field(description="How far the checkout is, or null as long as there is no cart.")
     async def checkout(self, info: Info) -> Checkout | None:
-        try:
-            node = await Basket(info.context).read(CHECKOUT)
-        except CartGone:
-            return None
+        node = await Basket(info.context).look(CHECKOUT)
         return Checkout.of(node, info.context.links, info.context.orders.available) if node else None
 
 
@@ -255,7 +253,8 @@ async def _place(info: Info, agreed: list[str]) -> str:
     if not context.orders.available:
         raise StateUnavailable("checkout needs REST credentials and REDIS_STATE_URL")
     basket = Basket(context)
-    kept = await basket.kept()
+    # An order of unknown outcome may have ended the cart that was lost: what became of it is found by its number.
+    kept = await basket.kept() or await basket.lost()
     if kept is None or not kept["made"]:
         number = await basket.last_order()
         if number is not None:
@@ -270,11 +269,20 @@ async def _place(info: Info, agreed: list[str]) -> str:
     quote = kept.get("quote")
     if quote is None:
         # Kept before placing: once the cart is ordered its number cannot be asked any more (recording pay-013).
-        quote = await context.orders.quote_id(cart_id, context.store)
+        try:
+            quote = await context.orders.quote_id(cart_id, context.store)
+        except UpstreamFailed as error:
+            if error.category != NOT_FOUND:
+                raise
+            await basket.ordered(cart_id, None)
+            raise CartGone from None
         await basket.note(cart_id, quote=quote)
     try:
         placed = await context.orders.place(cart_id, int(quote), context.store)
     except OrderRefused as refused:
+        if says_gone(refused.reason):
+            await basket.ordered(cart_id, None)
+            raise CartGone from None
         raise Mendable(code_of(refused.reason), refused.reason) from None
     await _record_agreements(info, int(quote), placed.order_id, terms, agreed)
     await basket.ordered(cart_id, placed.number)

@@ -39,7 +39,10 @@ _BY_MESSAGE = (
     (r"address", "ADDRESS_INVALID"),
     (r"is required", "FIELD_REQUIRED"),
 )
-_GONE = re.compile(r"could not find a cart|cart isn't active|cannot perform operations on cart", re.IGNORECASE)
+_GONE = re.compile(
+    r"could not find a cart|cart isn't active|cannot perform operations on cart|no such entity with cartid",
+    re.IGNORECASE,
+)
 
 
 @strawberry.type(description="Something that the shopper can mend.")
@@ -63,6 +66,9 @@ class CartGone(Rejected):
 
     code = "CART_EXPIRED"
 
+    def __init__(self) -> None:
+        super().__init__("The cart is not there any more: it was ordered or has run out.")
+
 
 def code_of(message: str) -> str:
     """The stable code for a message of Commerce."""
@@ -71,13 +77,18 @@ def code_of(message: str) -> str:
 
 def is_gone(problem: Problem) -> bool:
     """Whether a problem says that the cart cannot be used any more."""
-    return problem.category in (NOT_FOUND, UNAUTHORIZED) and _GONE.search(problem.message) is not None
+    return problem.category in (NOT_FOUND, UNAUTHORIZED) and says_gone(problem.message)
+
+
+def says_gone(message: str) -> bool:
+    """Whether Commerce says by this message that the cart cannot be used any more."""
+    return _GONE.search(message) is not None
 
 
 def mendable(problem: Problem, path: tuple[str, ...]) -> Rejected | UpstreamFailed:
     """What a problem of a mutation is to the caller: the cart's end, something to mend, or Commerce's failure."""
     if is_gone(problem):
-        return CartGone("The cart is not there any more: it was ordered or has run out.")
+        return CartGone()
     if problem.category.startswith("graphql-"):
         return Mendable(code_of(problem.message), problem.message, path)
     return UpstreamFailed(problem.message, problem.category)
