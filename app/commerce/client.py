@@ -102,7 +102,7 @@ class GraphQL:
             read=read,
             timeout=timeout,
         )
-        reply = decode(answer)
+        reply = decode(answer, hidden=str(variables.get("cartId") or ""))
         if reply.problems:
             log.warning(
                 "commerce.problems",
@@ -112,9 +112,10 @@ class GraphQL:
         return reply
 
 
-def decode(answer: Answer) -> Reply:
+def decode(answer: Answer, *, hidden: str = "") -> Reply:
     """A reply from Commerce's answer, whatever its status: Commerce sends GraphQL errors with 200 and with 500.
 
+    `hidden` is left out of messages: Commerce repeats a guest's cart id in them, which is all that opens the cart.
     Raises `UpstreamUnavailable`, `UpstreamRefused`, `UpstreamInvalid`, or `UpstreamFailed` when there is no data.
     """
     if answer.status in (401, 403):
@@ -130,7 +131,7 @@ def decode(answer: Answer) -> Reply:
         raise UpstreamInvalid(f"HTTP {answer.status}, {kind}, {len(answer.body)} bytes") from None
     if not isinstance(body, dict):
         raise UpstreamInvalid(f"HTTP {answer.status}: the body is no object")
-    problems = _problems(body.get("errors"))
+    problems = _problems(body.get("errors"), hidden)
     data = body.get("data")
     if data is None and problems:
         raise UpstreamFailed(problems[0].message, problems[0].category)
@@ -139,22 +140,23 @@ def decode(answer: Answer) -> Reply:
     return Reply(data, problems)
 
 
-def _problems(errors: object) -> tuple[Problem, ...]:
+def _problems(errors: object, hidden: str) -> tuple[Problem, ...]:
     if errors is None:
         return ()
     if not isinstance(errors, list):
         raise UpstreamInvalid("errors is no list")
-    return tuple(_problem(error) for error in errors)
+    return tuple(_problem(error, hidden) for error in errors)
 
 
-def _problem(error: object) -> Problem:
+def _problem(error: object, hidden: str) -> Problem:
     if not isinstance(error, dict):
         raise UpstreamInvalid("an error is no object")
     extensions = error.get("extensions")
     category = extensions.get("category") if isinstance(extensions, dict) else None
     path = error.get("path")
+    message = str(error.get("message", ""))
     return Problem(
-        message=str(error.get("message", "")),
+        message=message.replace(hidden, "…") if hidden else message,
         category=category if isinstance(category, str) else "",
         path=tuple(cast("list[str | int]", path)) if isinstance(path, list) else (),
     )

@@ -21,16 +21,28 @@ class Basket:
         self._context = context
         self._website = str(context.links.view.config.get("website_code") or "")
 
-    async def read(self, flags: Collection[str]) -> Mapping[str, Any] | None:
-        """The cart as Commerce has it now; None when the shopper has none. Raises `CartGone`, `UpstreamError`.
+    async def look(self, flags: Collection[str]) -> Mapping[str, Any] | None:
+        """The cart as Commerce has it now; None when the shopper has none, or none any more. Raises `UpstreamError`.
 
-        A cart that is no more is let go of before `CartGone` tells so: the next read has none.
+        For queries, which have no place to tell that the cart is no more: the next change tells it.
         """
+        try:
+            return await self._read(flags, told=False)
+        except CartGone:
+            return None
+
+    async def read(self, flags: Collection[str]) -> Mapping[str, Any] | None:
+        """As `look`, for changes: raises `CartGone` once for a cart that is no more, whoever found that out."""
+        return await self._read(flags, told=True)
+
+    async def _read(self, flags: Collection[str], *, told: bool) -> Mapping[str, Any] | None:
         kept = await self._context.shopper.cart(self._website)
         if kept is None or not kept["made"]:
+            if told:
+                await self._tell_loss()
             return None
         reply = await self._context.fresh("Cart", flags, {"cartId": kept["id"]})
-        return await self._value(reply, "cart", kept["id"], ())
+        return await self._value(reply, "cart", kept["id"], (), told=told)
 
     async def write(
         self, operation: str, root: str, variables: Mapping[str, object], flags: Collection[str], *path: str
@@ -41,6 +53,7 @@ class Basket:
         """
         kept = await self._context.shopper.cart(self._website)
         if kept is None or not kept["made"]:
+            await self._tell_loss()
             raise Mendable("CART_EMPTY", "There is nothing in the cart yet.", path)
         return await self._send(operation, root, {"cartId": kept["id"], **variables}, flags, kept["id"], path)
 
@@ -60,15 +73,15 @@ class Basket:
     async def add(
         self, operation: str, root: str, variables: Mapping[str, object], flags: Collection[str], *path: str
     ) -> tuple[Mapping[str, Any], bool]:
-        """As `write`, but makes a cart where there is none; and whether it had to replace one that is no more."""
-        replaced = False
+        """As `write`, but makes a cart where there is none; and whether it replaced one, which is told now."""
         for _ in range(2):
             cart_id = await self.ensure()
+            sent = {"cartId": cart_id, **variables}
             try:
-                sent = {"cartId": cart_id, **variables}
-                return await self._send(operation, root, sent, flags, cart_id, path), replaced
+                reply = await self._send(operation, root, sent, flags, cart_id, path, told=False)
             except CartGone:
-                replaced = True
+                continue
+            return reply, await self._context.shopper.tell_loss(self._website)
         raise UpstreamFailed(f"{operation}: a new cart cannot be used either")
 
     async def ensure(self) -> str:
@@ -85,12 +98,12 @@ class Basket:
             await shopper.cart_made(self._website, cart_id)
         return cart_id
 
-    async def forget(self, cart_id: str) -> None:
-        """Lets go of a cart that is no more."""
-        await self._context.shopper.forget_cart(self._website, cart_id)
+    async def lose(self, cart_id: str) -> None:
+        """Lets go of a cart that a query found to be no more; the next change tells it."""
+        await self._context.shopper.forget_cart(self._website, cart_id, told=False)
 
-    async def ordered(self, cart_id: str, number: str) -> None:
-        """Lets go of a cart that was ordered."""
+    async def ordered(self, cart_id: str, number: str | None) -> None:
+        """Lets go of a cart that was ordered; no number says that it is no more and was not."""
         await self._context.shopper.ordered(self._website, cart_id, number)
 
     async def last_order(self) -> str | None:
@@ -100,6 +113,10 @@ class Basket:
     async def kept(self) -> Mapping[str, Any] | None:
         """What the session knows of the cart."""
         return await self._context.shopper.cart(self._website)
+
+    async def lost(self) -> Mapping[str, Any] | None:
+        """What the session knows of the cart that is no more."""
+        return await self._context.shopper.lost_cart(self._website)
 
     async def note(self, cart_id: str, **facts: Any) -> None:
         """Keeps facts about the cart in the session."""
@@ -113,19 +130,27 @@ class Basket:
         flags: Collection[str],
         cart_id: str,
         path: tuple[str, ...],
+        *,
+        told: bool = True,
     ) -> Mapping[str, Any]:
         reply = await self._context.write(operation, flags, variables)
-        found = await self._value(reply, root, cart_id, path)
+        found = await self._value(reply, root, cart_id, path, told=told)
         if found is None:
             raise UpstreamFailed(f"{operation}: neither a value nor an error")
         return found
 
-    async def _value(self, reply: Reply, root: str, cart_id: str, path: tuple[str, ...]) -> Mapping[str, Any] | None:
+    async def _tell_loss(self) -> None:
+        if await self._context.shopper.tell_loss(self._website):
+            raise CartGone
+
+    async def _value(
+        self, reply: Reply, root: str, cart_id: str, path: tuple[str, ...], *, told: bool = True
+    ) -> Mapping[str, Any] | None:
         value: Mapping[str, Any] | None = reply.data.get(root)
         if value is not None:
             return value
         for problem in reply.problems:
             if is_gone(problem):
-                await self.forget(cart_id)
+                await self._context.shopper.forget_cart(self._website, cart_id, told=told)
             raise mendable(problem, path)
         return None

@@ -11,7 +11,7 @@ from app.storefront.common import Image, Money, Node, described, present
 from app.storefront.context import Info
 from app.storefront.links import Links, plain
 from app.storefront.options import IN_STOCK
-from app.storefront.user_errors import CartGone, code_of
+from app.storefront.user_errors import code_of
 
 
 @strawberry.type(description="Something that lowers or raises a total.")
@@ -169,8 +169,5 @@ class Cart:
 class CartQuery:
     @strawberry.field(description="The shopper's cart, or null as long as nothing was put into one.")
     async def cart(self, info: Info) -> Cart | None:
-        try:
-            node = await Basket(info.context).read(())
-        except CartGone:
-            return None
+        node = await Basket(info.context).look(())
         return Cart.of(node, info.context.links) if node else None

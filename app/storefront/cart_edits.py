@@ -12,7 +12,7 @@ from app.storefront.basket import Basket
 from app.storefront.cart import Cart
 from app.storefront.common import Node, described, present
 from app.storefront.context import Info
-from app.storefront.user_errors import LINE_CODES, CartGone, Mendable, UserError, UserErrors, code_of
+from app.storefront.user_errors import LINE_CODES, Mendable, UserError, UserErrors, code_of
 
 MAX_LINES = 100
 MAX_COUPONS = 10
@@ -144,12 +144,7 @@ class CartMutation:
             for place, line in enumerate(lines)
         ]
         basket = Basket(info.context)
-        before = None
-        if len(lines) > 1:
-            try:
-                before = await basket.read(())
-            except CartGone:
-                before = None
+        before = await basket.look(()) if len(lines) > 1 else None
         reply, replaced = await basket.add("AddToCart", "addProductsToCart", {"items": items}, (), "lines")
         errors = present(reply.get("user_errors"))
         node = reply.get("cart") or {}

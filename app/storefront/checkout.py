@@ -13,7 +13,6 @@ from app.storefront.common import Node, described, present
 from app.storefront.context import Info
 from app.storefront.links import Links, plain
 from app.storefront.shipping import ShippingMethod
-from app.storefront.user_errors import CartGone
 
 CHECKOUT = frozenset({"checkout"})
 
@@ -127,8 +126,5 @@ async def agreements_of(info: Info) -> list[Node]:
 class CheckoutQuery:
     @strawberry.field(description="How far the checkout is, or null as long as there is no cart.")
     async def checkout(self, info: Info) -> Checkout | None:
-        try:
-            node = await Basket(info.context).read(CHECKOUT)
-        except CartGone:
-            return None
+        node = await Basket(info.context).look(CHECKOUT)
         return Checkout.of(node, info.context.links, info.context.orders.available) if node else None

@@ -8,15 +8,16 @@ from collections.abc import Mapping
 import orjson
 import strawberry
 
+from app.commerce.client import NOT_FOUND
 from app.commerce.orders import OrderPending, OrderRefused
-from app.errors import BadInput, UpstreamError, UpstreamInvalid, VitrineError
+from app.errors import BadInput, UpstreamError, UpstreamFailed, UpstreamInvalid, VitrineError
 from app.storefront.addresses import AddressInput, commerce_address
 from app.storefront.basket import Basket
 from app.storefront.checkout import CHECKOUT, Checkout, agreements_of
 from app.storefront.common import Node, described
 from app.storefront.context import Info
 from app.storefront.links import plain
-from app.storefront.user_errors import Mendable, UserError, UserErrors, code_of
+from app.storefront.user_errors import CartGone, Mendable, UserError, UserErrors, code_of, says_gone
 from app.telemetry import log
 
 MAX_NUMBER = 64
@@ -133,7 +134,8 @@ async def _place(info: Info, agreed: list[str]) -> str:
     """Places the order of the shopper's cart and returns its number. Raises what keeps it from being placed."""
     context = info.context
     basket = Basket(context)
-    kept = await basket.kept()
+    # An order of unknown outcome may have ended the cart that was lost: what became of it is found by its number.
+    kept = await basket.kept() or await basket.lost()
     if kept is None or not kept["made"]:
         number = await basket.last_order()
         if number is not None:
@@ -148,11 +150,20 @@ async def _place(info: Info, agreed: list[str]) -> str:
     quote = kept.get("quote")
     if quote is None:
         # Kept before placing: once the cart is ordered its number cannot be asked any more (recording pay-013).
-        quote = await context.orders.quote_id(cart_id, context.store)
+        try:
+            quote = await context.orders.quote_id(cart_id, context.store)
+        except UpstreamFailed as error:
+            if error.category != NOT_FOUND:
+                raise
+            await basket.ordered(cart_id, None)
+            raise CartGone from None
         await basket.note(cart_id, quote=quote)
     try:
         placed = await context.orders.place(cart_id, int(quote), context.store, context.caller.handed_on)
     except OrderRefused as refused:
+        if says_gone(refused.reason):
+            await basket.ordered(cart_id, None)
+            raise CartGone from None
         raise Mendable(code_of(refused.reason), refused.reason) from None
     await _record_agreements(info, int(quote), placed.order_id, terms, agreed)
     await basket.ordered(cart_id, placed.number)

@@ -127,7 +127,7 @@ class ShippingQuery:
         except UpstreamFailed as error:
             if not is_gone(Problem(error.detail, error.category, ())):
                 raise
-            await Basket(context).forget(cart_id)
+            await Basket(context).lose(cart_id)
             return None
 
     @strawberry.field(

@@ -4,15 +4,31 @@ from __future__ import annotations
 
 import secrets
 import string
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from app.auth.sessions import Session, Sessions
 from app.errors import StateUnavailable
 
 CARTS = "carts"
+LOST = "lost"
 ORDERS = "orders"
 _LETTERS = string.ascii_letters + string.digits
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """What a session knows of one website: the cart, one that was lost, and the number of the last order."""
+
+    cart: Mapping[str, Any] | None = None
+    lost: Mapping[str, Any] | None = None
+    order: str | None = None
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any], website: str) -> _Own:
+        """From a session's data."""
+        return cls(*((data.get(name) or {}).get(website) for name in (CARTS, LOST, ORDERS)))
 
 
 class Shopper:
@@ -50,48 +66,106 @@ class Shopper:
 
     async def cart(self, website: str) -> Mapping[str, Any] | None:
         """What the session knows of the cart of a website: its `id`, and whether it is `made` at Commerce."""
-        session = await self.opened()
-        found: Mapping[str, Any] | None = (session.data.get(CARTS) or {}).get(website) if session else None
-        return found
+        return (await self._own(website)).cart
+
+    async def lost_cart(self, website: str) -> Mapping[str, Any] | None:
+        """What the session knows of a cart that is no more, and whether the shopper was `told`.
+
+        One that was told stays only if an order of it was begun, whose outcome may still be asked for.
+        """
+        return (await self._own(website)).lost
+
+    async def last_order(self, website: str) -> str | None:
+        """The number of the last order of a website, for a call that finds its cart ordered already."""
+        return (await self._own(website)).order
 
     async def reserve_cart(self, website: str) -> Mapping[str, Any]:
         """The cart of a website; parallel calls get the same one, whose id is ours to choose (recording cart-002)."""
         fresh = {"id": "".join(secrets.choice(_LETTERS) for _ in range(32)), "made": False}
-        await self._change(website, lambda kept: kept or fresh)
-        found = await self.cart(website)
-        assert found is not None
-        return found
+
+        def reserve(own: _Own) -> _Own:
+            lost = None if own.lost and own.lost["told"] else own.lost
+            return replace(own, cart=own.cart or fresh, lost=lost)
+
+        reserved = (await self._change(website, reserve)).cart
+        assert reserved is not None
+        return reserved
 
     async def cart_made(self, website: str, cart_id: str) -> None:
         """Notes that Commerce has the cart."""
-        await self._change(website, lambda kept: {**kept, "made": True} if kept and kept["id"] == cart_id else kept)
+        await self.note(website, cart_id, made=True)
 
     async def note(self, website: str, cart_id: str, **facts: Any) -> None:
         """Keeps facts about a cart beside its id, such as its number at Commerce."""
-        await self._change(website, lambda kept: {**kept, **facts} if kept and kept["id"] == cart_id else kept)
+        await self._change(
+            website,
+            lambda own: replace(own, cart={**own.cart, **facts}) if own.cart and _is(own.cart, cart_id) else own,
+        )
 
-    async def forget_cart(self, website: str, cart_id: str) -> None:
-        """Lets go of a cart that is no more, if it is still the session's."""
-        await self._change(website, lambda kept: None if kept and kept["id"] == cart_id else kept)
+    async def forget_cart(self, website: str, cart_id: str, *, told: bool) -> None:
+        """Lets go of a cart that is no more, if it is still the session's; `told` says whether the shopper hears of it.
 
-    async def ordered(self, website: str, cart_id: str, number: str) -> None:
-        """Lets go of a cart that was ordered, and keeps the order's number for calls that come late."""
-        await self._change(website, lambda kept: None if kept and kept["id"] == cart_id else kept, {website: number})
+        With it goes the number of the order before: that order is no answer to a call that wants this cart ordered.
+        """
 
-    async def last_order(self, website: str) -> str | None:
-        """The number of the last order of a website, for a call that finds its cart ordered already."""
+        def forget(own: _Own) -> _Own:
+            if own.cart and _is(own.cart, cart_id):
+                own = _Own(lost={**own.cart, "told": False})
+            return replace(own, lost=_told(own.lost)) if told and own.lost and _is(own.lost, cart_id) else own
+
+        await self._change(website, forget)
+
+    async def tell_loss(self, website: str) -> bool:
+        """Whether a cart was lost that the shopper was not told of. The caller tells him: no other call will."""
+        if not _untold(await self._own(website)):
+            return False
+        telling = False
+
+        def tell(own: _Own) -> _Own:
+            nonlocal telling
+            telling = _untold(own)
+            return replace(own, lost=_told(own.lost)) if own.lost else own
+
+        await self._change(website, tell)
+        return telling
+
+    async def ordered(self, website: str, cart_id: str, number: str | None) -> None:
+        """Lets go of a cart that was ordered, and keeps the order's number for calls that come late.
+
+        No number says that the cart is no more and was not ordered.
+        """
+
+        def order(own: _Own) -> _Own:
+            cart = None if _is(own.cart, cart_id) else own.cart
+            return _Own(cart, None if _is(own.lost, cart_id) else own.lost, number)
+
+        await self._change(website, order)
+
+    async def _own(self, website: str) -> _Own:
         session = await self.opened()
-        number = (session.data.get(ORDERS) or {}).get(website) if session else None
-        return str(number) if number is not None else None
+        return _Own.of(session.data, website) if session else _Own()
 
-    async def _change(self, website: str, edit: Any, orders: Mapping[str, str] | None = None) -> None:
+    async def _change(self, website: str, edit: Callable[[_Own], _Own]) -> _Own:
         session = await self.begin()
         assert self._sessions is not None
 
         def change(data: Mapping[str, Any]) -> dict[str, Any]:
-            carts = dict(data.get(CARTS) or {})
-            kept = edit(carts.pop(website, None))
-            numbers = {**(data.get(ORDERS) or {}), **(orders or {})}
-            return {**data, CARTS: {**carts, **({website: kept} if kept else {})}, ORDERS: numbers}
+            own = edit(_Own.of(data, website))
+            parts = ((CARTS, own.cart), (LOST, own.lost), (ORDERS, own.order))
+            return {**data, **{name: {**(data.get(name) or {}), website: part} for name, part in parts}}
 
         self._session = await self._sessions.change(session, change)
+        return _Own.of(self._session.data, website)
+
+
+def _is(cart: Mapping[str, Any] | None, cart_id: str) -> bool:
+    return cart is not None and cart["id"] == cart_id
+
+
+def _untold(own: _Own) -> bool:
+    return own.lost is not None and not own.lost["told"]
+
+
+def _told(lost: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What stays of a lost cart once the shopper knows."""
+    return {**lost, "told": True} if "quote" in lost else None

@@ -70,6 +70,9 @@ class CartGone(Rejected):
 
     code = "CART_EXPIRED"
 
+    def __init__(self) -> None:
+        super().__init__("The cart is not there any more: it was ordered or has run out.")
+
 
 def code_of(message: str) -> str:
     """The stable code for a message of Commerce."""
@@ -78,13 +81,18 @@ def code_of(message: str) -> str:
 
 def is_gone(problem: Problem) -> bool:
     """Whether a problem says that the cart cannot be used any more."""
-    return problem.category in (NOT_FOUND, UNAUTHORIZED) and _GONE.search(problem.message) is not None
+    return problem.category in (NOT_FOUND, UNAUTHORIZED) and says_gone(problem.message)
+
+
+def says_gone(message: str) -> bool:
+    """Whether Commerce says by this message that the cart cannot be used any more."""
+    return _GONE.search(message) is not None
 
 
 def mendable(problem: Problem, path: tuple[str, ...]) -> Rejected | UpstreamFailed:
     """What a problem of a mutation is to the caller: the cart's end, something to mend, or Commerce's failure."""
     if is_gone(problem):
-        return CartGone("The cart is not there any more: it was ordered or has run out.")
+        return CartGone()
     if problem.category.startswith("graphql-") or "recaptcha" in problem.message.casefold():
         return Mendable(code_of(problem.message), problem.message, path)
     return UpstreamFailed(problem.message, problem.category)
