@@ -37,6 +37,9 @@ CLEAR = f"mutation C {{ cartClear {CART} }}"
 APPLY = f"mutation A($codes: [String!]!) {{ cartApplyCoupons(codes: $codes) {CART} }}"
 UNAPPLY = f"mutation X($codes: [String!]!) {{ cartRemoveCoupons(codes: $codes) {CART} }}"
 
+GIFT = f"mutation G($message: GiftMessageInput!) {{ cartSetGiftMessage(message: $message) {CART} }}"
+PICK_UP = "mutation K($location: String!) { checkoutSetPickup(location: $location) { checkout { email } userErrors { code } } }"
+
 Write = tuple[str, dict[str, Any]]
 
 
@@ -61,10 +64,12 @@ def writes(uid: str) -> dict[str, Write]:
         "cartClear": (CLEAR, {}),
         "cartApplyCoupons": (APPLY, {"codes": ["TENOFF"]}),
         "cartRemoveCoupons": (UNAPPLY, {"codes": ["FIVE"]}),
+        "cartSetGiftMessage": (GIFT, {"message": {"sender": "Mallory", "recipient": "Jane", "message": "Boo"}}),
         "checkoutSetEmail": (SET_EMAIL, {"email": "mallory@example.com"}),
         "checkoutSetShippingAddress": (SET_ADDRESS, {"address": {**OAKLAND, "city": "Fresno"}, "same": False}),
         "checkoutSetBillingAddress": (SET_BILLING, {"address": {**OAKLAND, "city": "Fresno"}}),
         "checkoutSetShippingMethod": (SET_SHIPPING, {"carrier": "tablerate", "method": "bestway"}),
+        "checkoutSetPickup": (PICK_UP, {"location": "harbour"}),
         "checkoutSetPaymentMethod": (SET_PAYMENT, {"code": "banktransfer"}),
         "checkoutPlaceOrder": (PLACE, {"key": "an-order-of-the-cart", "agreements": ["1"]}),
     }
