@@ -10,14 +10,14 @@ import orjson
 import strawberry
 
 from app.commerce.orders import OrderPending, OrderRefused
-from app.errors import BadInput, StateUnavailable, UpstreamError, UpstreamInvalid
+from app.errors import BadInput, StateUnavailable, UpstreamError, UpstreamFailed, UpstreamInvalid
 from app.storefront.addresses import Address, AddressInput, commerce_address
 from app.storefront.basket import Basket
 from app.storefront.cart import Cart
 from app.storefront.common import Money, Node, described, present
 from app.storefront.context import Info
 from app.storefront.links import Links, plain
-from app.storefront.user_errors import CartGone, Mendable, UserError, UserErrors, code_of
+from app.storefront.user_errors import CartGone, Mendable, UserError, UserErrors, code_of, tells_end
 from app.telemetry import log
 
 CHECKOUT = frozenset({"checkout"})
@@ -270,11 +270,19 @@ async def _place(info: Info, agreed: list[str]) -> str:
     quote = kept.get("quote")
     if quote is None:
         # Kept before placing: once the cart is ordered its number cannot be asked any more (recording pay-013).
-        quote = await context.orders.quote_id(cart_id, context.store)
+        try:
+            quote = await context.orders.quote_id(cart_id, context.store)
+        except UpstreamFailed:
+            # Of a cart that is no more there is no number; reading it tells the one from the other.
+            await basket.read(())
+            raise
         await basket.note(cart_id, quote=quote)
     try:
         placed = await context.orders.place(cart_id, int(quote), context.store)
     except OrderRefused as refused:
+        if tells_end(refused.reason):
+            await basket.forget(cart_id)
+            raise CartGone from None
         raise Mendable(code_of(refused.reason), refused.reason) from None
     await _record_agreements(info, int(quote), placed.order_id, terms, agreed)
     await basket.ordered(cart_id, placed.number)

@@ -90,8 +90,12 @@ class Shopper:
 
         def change(data: Mapping[str, Any]) -> dict[str, Any]:
             carts = dict(data.get(CARTS) or {})
-            kept = edit(carts.pop(website, None))
+            before = carts.pop(website, None)
+            kept = edit(before)
             numbers = {**(data.get(ORDERS) or {}), **(orders or {})}
+            if kept and before is None:
+                # A cart begun after the last order did not become it, whatever else becomes of it.
+                numbers.pop(website, None)
             return {**data, CARTS: {**carts, **({website: kept} if kept else {})}, ORDERS: numbers}
 
         self._session = await self._sessions.change(session, change)

@@ -24,14 +24,14 @@ _BY_MESSAGE = (
     (r"could not find a product", "PRODUCT_NOT_FOUND"),
     (r"requested qty|requested quantity|maximum qty|more than", "QUANTITY_UNAVAILABLE"),
     (r"quantity should be greater|decimal quantity|specify the quantity", "QUANTITY_INVALID"),
-    (r"choose options|required option", "OPTIONS_REQUIRED"),
+    (r"choose options|required option|specify product link", "OPTIONS_REQUIRED"),
     (r"coupon is already applied", "COUPON_ALREADY_APPLIED"),
     (r"coupon", "COUPON_INVALID"),
     (r"cart item|contain the item", "LINE_NOT_FOUND"),
     (r"does not contain products|cart is empty", "CART_EMPTY"),
     (r"email", "EMAIL_INVALID"),
     (r"region", "REGION_INVALID"),
-    (r"country", "COUNTRY_INVALID"),
+    (r"country\b", "COUNTRY_INVALID"),
     (r"carrier|shipping method", "SHIPPING_METHOD_UNAVAILABLE"),
     (r"payment method", "PAYMENT_METHOD_UNAVAILABLE"),
     (r"not available\.?$|out of stock|not salable", "OUT_OF_STOCK"),
@@ -63,21 +63,29 @@ class CartGone(Rejected):
 
     code = "CART_EXPIRED"
 
+    def __init__(self) -> None:
+        super().__init__("The cart is not there any more: it was ordered or has run out.")
+
 
 def code_of(message: str) -> str:
     """The stable code for a message of Commerce."""
     return next((code for pattern, code in _BY_MESSAGE if re.search(pattern, message, re.IGNORECASE)), "REJECTED")
 
 
+def tells_end(message: str) -> bool:
+    """Whether a message of Commerce says that the cart cannot be used any more; it can have the cart's id in it."""
+    return _GONE.search(message) is not None
+
+
 def is_gone(problem: Problem) -> bool:
     """Whether a problem says that the cart cannot be used any more."""
-    return problem.category in (NOT_FOUND, UNAUTHORIZED) and _GONE.search(problem.message) is not None
+    return problem.category in (NOT_FOUND, UNAUTHORIZED) and tells_end(problem.message)
 
 
 def mendable(problem: Problem, path: tuple[str, ...]) -> Rejected | UpstreamFailed:
     """What a problem of a mutation is to the caller: the cart's end, something to mend, or Commerce's failure."""
     if is_gone(problem):
-        return CartGone("The cart is not there any more: it was ordered or has run out.")
+        return CartGone()
     if problem.category.startswith("graphql-"):
         return Mendable(code_of(problem.message), problem.message, path)
     return UpstreamFailed(problem.message, problem.category)
