@@ -60,6 +60,7 @@ conformance: $(STAMP) ## replay recorded exchanges against the stand-in: make co
 
 storm: $(STAMP) ## 1,000 carts, each ordered by five calls at once while Commerce and Redis fail
 	@$(BIN)/python -m tests.orders_storm --carts 1000
+	@$(BIN)/python -m tests.cart_machine --journeys 1000
 
 live: $(STAMP) ## the journeys against a real Commerce: make live COMMERCE_URL=https://... [LIVE_WRITE=1: order, too]
 	@test -n "$(COMMERCE_URL)" || { echo 'say which Commerce: make live COMMERCE_URL=https://shop.example.com'; exit 1; }

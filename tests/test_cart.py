@@ -16,6 +16,7 @@ from tests.conftest import COMMERCE, Api, running
 
 KEY = "bm90LWEtc2VjcmV0LWtleS1vZi10aGUtdGVzdHMhISE="
 UNSAFE = {"X-Vitrine": "1"}
+LETTERING = {"uid": "Y3VzdG9tLW9wdGlvbi8x", "value": "For Ada"}
 CART = """
   lines { uid sku variantSku name quantity options { label value } price { amount currency } total { amount } discount { amount } }
   quantity coupons isVirtual
@@ -222,6 +223,21 @@ async def test_two_first_writes_at_once_end_in_one_session_and_one_cart() -> Non
             [("OUT_OF_STOCK", ["lines", "0"]), ("QUANTITY_UNAVAILABLE", ["lines", "2"])],
             [False, True, False],
         ),
+        ([{"sku": "TT-D04"}], [("OPTIONS_REQUIRED", ["lines", "0"])], [False]),
+        (
+            [{"sku": "TT-C12", "quantity": 1.5}, {"sku": "TT-C12", "quantity": 2}, {"sku": "NOPE"}],
+            [("QUANTITY_INVALID", ["lines", "0"]), ("PRODUCT_NOT_FOUND", ["lines", "2"])],
+            [False, True, False],
+        ),
+        (
+            [{"sku": "TT-M01"}, {"sku": "TT-C13"}, {"sku": "TT-M01", "entered": [LETTERING]}, {"sku": "TT-M01"}],
+            [
+                ("OPTIONS_REQUIRED", ["lines", "0"]),
+                ("OUT_OF_STOCK", ["lines", "1"]),
+                ("OPTIONS_REQUIRED", ["lines", "3"]),
+            ],
+            [False, False, True, False],
+        ),
     ],
 )
 async def test_lines_that_cannot_go_in_are_named_and_the_others_go_in(
@@ -293,15 +309,60 @@ async def test_coupons_are_applied_and_taken_away(version: str) -> None:
         assert left["cart"]["coupons"] == (["FIVE"] if several else [])
 
 
-async def test_a_cart_that_vanished_is_replaced_and_the_frontend_told_once() -> None:
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_coupon_that_is_not_named_is_not_taken_away(version: str) -> None:
+    remove = f"mutation R($codes: [String!]!) {{ cartRemoveCoupons(codes: $codes) {{ cart {{ {CART} }} userErrors {{ code }} }} }}"
+    async with shopping(version) as api:
+        await add(api, {"sku": "TT-C01"})
+        one = await do(api, 'mutation { cartApplyCoupons(codes: ["TENOFF"]) { cart { coupons } } }')
+        assert one["cart"]["coupons"] == ["TENOFF"]
+        other = await do(api, remove, codes=["FIVE"])
+        assert (other["cart"]["coupons"], other["userErrors"]) == (["TENOFF"], [])
+        assert amounts(other["cart"])["grandTotal"] == "350.10"
+        assert (await do(api, remove, codes=["tenoff"]))["cart"]["coupons"] == []
+
+
+async def test_the_discount_of_a_bundle_is_what_its_coupons_take_off() -> None:
+    async with shopping() as api:
+        bundle = await api.data(
+            '{ product(sku: "TT-K02") { ... on BundleProduct { bundleOptions { choices { uid isDefault } } } } }'
+        )
+        options = bundle["product"]["bundleOptions"]
+        chosen = [next(c["uid"] for c in option["choices"] if c["isDefault"]) for option in options]
+        await add(api, {"sku": "TT-K02", "options": chosen})
+        await do(api, 'mutation { cartApplyCoupons(codes: ["TENOFF"]) { cart { coupons } } }')
+        [line] = (await api.data(f"{{ cart {{ {CART} }} }}"))["cart"]["lines"]
+        assert (line["total"], line["discount"]) == ({"amount": "144.00"}, {"amount": "14.40"})
+
+
+@pytest.mark.parametrize("skus", [["TT-C01"], ["TT-C01", "TT-C03"]])
+async def test_a_cart_that_vanished_is_replaced_and_the_frontend_told_once(skus: list[str]) -> None:
     async with shopping() as api:
         await add(api, {"sku": "TT-C12"})
         [gone] = api.commerce.carts
         del api.commerce.carts[gone]
-        payload = await add(api, {"sku": "TT-C01"})
+        payload = await add(api, *({"sku": sku} for sku in skus))
         assert [error["code"] for error in payload["userErrors"]] == ["CART_EXPIRED"]
-        assert [line["sku"] for line in payload["cart"]["lines"]] == ["TT-C01"]
+        assert [line["sku"] for line in payload["cart"]["lines"]] == skus
         assert (await add(api, {"sku": "TT-C01"}))["userErrors"] == []
+
+
+async def test_lines_that_went_with_a_cart_are_not_told_to_be_in_the_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with shopping() as api:
+        carts = api.commerce.shop.carts
+        real, asked = carts.mine, list[str]()
+
+        def mine(masked: str, customer: int | None) -> Any:
+            asked.append(masked)
+            if len(asked) == 2:
+                del carts.by_masked[masked]
+            return real(masked, customer)
+
+        monkeypatch.setattr(carts, "mine", mine)
+        payload = await add(api, {"sku": "TT-C12"}, {"sku": "TT-C12", "quantity": 2})
+        assert payload["added"] == [False, True]
+        assert [error["code"] for error in payload["userErrors"]] == ["CART_EXPIRED"]
+        assert payload["cart"]["quantity"] == "2"
 
 
 async def test_a_change_without_a_cart_says_so_and_begins_nothing() -> None:

@@ -104,6 +104,56 @@ async def test_an_order_is_placed_with_its_agreements_recorded(version: str) -> 
         assert len(api.commerce.orders) == 1
 
 
+@pytest.mark.parametrize("version", [VERSIONS[0], VERSIONS[-1]])
+async def test_an_order_without_a_billing_address_is_refused_for_its_address(version: str) -> None:
+    async with shopping(version) as api:
+        await add(api, {"sku": "TT-V02"})
+        await do(api, SET_EMAIL, email="jane@example.com")
+        refused = await do(api, PLACE, key="no-billing-address", agreements=["1"])
+        assert [error["code"] for error in refused["userErrors"]] == ["ADDRESS_INVALID"]
+        assert api.commerce.orders == []
+
+
+@pytest.mark.parametrize(
+    ("version", "deleted", "tried"),
+    [("2.4.4", True, False), ("2.4.4", True, True), ("2.4.9", True, True), ("2.4.9", False, False)],
+)
+async def test_an_order_of_a_cart_that_is_gone_tells_so_and_nothing_of_commerce(
+    version: str, deleted: bool, tried: bool
+) -> None:
+    async with shopping(version) as api:
+        await get_ready(api)
+        [(cart_id, cart)] = api.commerce.carts.items()
+        if tried:
+            # A refused order leaves the cart's number with the session.
+            cart.email = None
+            await do(api, PLACE, key="refused-at-first", agreements=["1"])
+        cart.active = False
+        if deleted:
+            api.commerce.carts.clear()
+        answer = await api.post(PLACE, UNSAFE, key="cart-is-gone", agreements=["1"])
+        [error] = answer.json()["data"]["checkoutPlaceOrder"]["userErrors"]
+        assert (error["code"], error["path"]) == ("CART_EXPIRED", [])
+        assert cart_id not in answer.text
+        again = await do(api, PLACE, key="cart-is-gone", agreements=["1"])
+        assert [error["code"] for error in again["userErrors"]] == ["CART_EMPTY"]
+        assert api.commerce.orders == []
+
+
+async def test_a_cart_begun_after_an_order_is_never_told_to_be_that_order() -> None:
+    async with shopping() as api:
+        await get_ready(api)
+        placed = await do(api, PLACE, key="the-first-order", agreements=["1"])
+        late = await do(api, PLACE, key="a-late-second-call", agreements=["1"])
+        assert late["number"] == placed["number"]
+        await add(api, {"sku": "TT-C12"})
+        [unordered] = [masked for masked, cart in api.commerce.carts.items() if cart.active]
+        del api.commerce.carts[unordered]
+        assert await api.data("{ cart { quantity } }") == {"cart": None}
+        lost = await do(api, PLACE, key="the-lost-cart", agreements=["1"])
+        assert (lost["number"], [error["code"] for error in lost["userErrors"]]) == (None, ["CART_EMPTY"])
+
+
 async def test_the_same_key_for_another_order_is_a_conflict() -> None:
     async with shopping() as api:
         await get_ready(api)

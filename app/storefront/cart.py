@@ -79,6 +79,7 @@ class CartLine:
         prices = node.get("prices") or {}
         name = plain(product.get("name")) or ""
         key = product.get("url_key")
+        discounts = CartAmount.all_of(prices.get("discounts"), links.currency)
         return cls(
             uid=strawberry.ID(str(node["uid"])),
             sku=product.get("sku") or "",
@@ -93,13 +94,19 @@ class CartLine:
             price=Money.of(prices.get("price"), links.currency),
             total=Money.of(prices.get("row_total"), links.currency),
             total_with_tax=Money.of(prices.get("row_total_including_tax"), links.currency),
-            discount=Money.of(prices.get("total_item_discount"), links.currency),
-            discounts=CartAmount.all_of(prices.get("discounts"), links.currency),
+            # Of a bundle Commerce says zero: only the single discounts tell (recording cart-013).
+            discount=_sum(discounts) or Money.of(prices.get("total_item_discount"), links.currency),
+            discounts=discounts,
             problems=[
                 LineProblem(code=code_of(problem.get("message") or ""), message=problem.get("message") or "")
                 for problem in present(node.get("errors"))
             ],
         )
+
+
+def _sum(amounts: list[CartAmount]) -> Money | None:
+    total = sum((each.amount.amount for each in amounts), Decimal(0))
+    return Money(amount=total, currency=amounts[0].amount.currency) if amounts else None
 
 
 def _options(node: Node) -> list[ChosenOption]:

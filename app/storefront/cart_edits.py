@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import strawberry
@@ -92,22 +93,32 @@ def _counted(node: Node | None) -> dict[str, Decimal]:
     return counted
 
 
-def went_in(lines: list[CartLineInput], before: Node | None, after: Node) -> list[bool]:
-    """Which lines are in the cart now: as many of each SKU as came in, given to the lines in their order."""
-    had, has = _counted(before), _counted(after)
-    came = {sku: count - had.get(sku, Decimal(0)) for sku, count in has.items()}
-    added = []
-    for line in lines:
+def parts(lines: list[CartLineInput]) -> list[slice]:
+    """The lines in parts that have no SKU twice: of two lines of one SKU Commerce's answer does not tell which went in.
+
+    They go to Commerce one part after the other, so that every line meets the stock that those before it left.
+    """
+    starts, seen = [0], set[str]()
+    for place, line in enumerate(lines):
         sku = line.sku.casefold()
-        fits = came.get(sku, Decimal(0)) >= line.quantity
-        if fits:
-            came[sku] -= line.quantity
-        added.append(fits)
-    return added
+        if sku in seen:
+            starts.append(place)
+            seen.clear()
+        seen.add(sku)
+    return [slice(start, end) for start, end in pairwise([*starts, len(lines)])]
 
 
-def line_errors(errors: list[Node], lines: list[CartLineInput], added: list[bool]) -> list[UserError]:
-    """Commerce's errors of lines, each at the line that it is about.
+def went_in(lines: list[CartLineInput], before: Node | None, after: Node, failed: bool) -> list[bool]:
+    """Which lines of a part went in: all unless some failed, else those of whose SKU the cart has that many more."""
+    if not failed or len(lines) == 1:
+        return [not failed] * len(lines)
+    had, has = _counted(before), _counted(after)
+    skus = [(line.sku.casefold(), line.quantity) for line in lines]
+    return [has.get(sku, Decimal(0)) - had.get(sku, Decimal(0)) >= quantity for sku, quantity in skus]
+
+
+def line_errors(errors: list[Node], lines: list[CartLineInput], added: list[bool], first: int) -> list[UserError]:
+    """Commerce's errors of a part's lines, each at the line that it is about; `first` is the part's place.
 
     Commerce does not say which, but tells them in the order of the lines: where their number is that of the lines
     that did not go in, they belong together one by one.
@@ -121,7 +132,7 @@ def line_errors(errors: list[Node], lines: list[CartLineInput], added: list[bool
         named = next((at for at, line in enumerate(lines) if f'"{line.sku}"' in message), place)
         if named is None and len(lines) == 1:
             named = 0
-        path = ["lines"] if named is None else ["lines", str(named)]
+        path = ["lines"] if named is None else ["lines", str(first + named)]
         found.append(UserError(code=code, message=message, path=path))
     return found
 
@@ -144,19 +155,28 @@ class CartMutation:
             for place, line in enumerate(lines)
         ]
         basket = Basket(info.context)
-        before = await basket.look(()) if len(lines) > 1 else None
-        reply, replaced = await basket.add("AddToCart", "addProductsToCart", {"items": items}, (), "lines")
-        errors = present(reply.get("user_errors"))
-        node = reply.get("cart") or {}
-        added = [not errors]
+        node: Node = (await basket.look(()) if len(lines) > 1 else None) or {}
+        replaced = False
+        added: list[bool] = []
+        errors: list[UserError] = []
+        for part in parts(lines):
+            sent: dict[str, object] = {"items": items[part]}
+            reply, anew = await basket.add("AddToCart", "addProductsToCart", sent, (), "lines")
+            if anew:
+                # What went in before went with the cart that is gone.
+                node, added, replaced = {}, [False] * len(added), True
+            before, node = node, reply.get("cart") or {}
+            told = present(reply.get("user_errors"))
+            went = went_in(lines[part], before, node, bool(told))
+            errors += line_errors(told, lines[part], went, len(added))
+            added += went
         if len(lines) > 1:
             # Totals of the answer to several lines are stale (recording cart-121): the cart is read again.
-            node = await basket.read(()) or {}
-            added = went_in(lines, None if replaced else before, node) if errors else [True] * len(lines)
+            node = await basket.look(()) or {}
         return CartAddPayload(
             cart=Cart.of(node, info.context.links),
             added=added,
-            user_errors=[*([REPLACED] if replaced else []), *line_errors(errors, lines, added)],
+            user_errors=[*([REPLACED] if replaced else []), *errors],
         )
 
     @strawberry.mutation(
@@ -220,6 +240,11 @@ class CartMutation:
     async def cart_remove_coupons(self, info: Info, codes: list[str]) -> CartPayload:
         given = _coupons(codes)
         if info.context.capabilities.operations.variant("RemoveCoupons"):
+            # This Commerce takes off the one coupon that there is, whichever was meant.
+            node = await Basket(info.context).read(())
+            applied = {str(coupon["code"]).casefold() for coupon in present((node or {}).get("applied_coupons"))}
+            if node and applied and applied.isdisjoint(code.casefold() for code in given):
+                return CartPayload(cart=Cart.of(node, info.context.links))
             return await _write(info, "RemoveCoupons", "removeCouponFromCart", {}, "codes")
         return await _write(info, "RemoveCoupons", "removeCouponsFromCart", {"codes": given}, "codes")
 

@@ -25,7 +25,7 @@ _BY_MESSAGE = (
     (r"could not find a product", "PRODUCT_NOT_FOUND"),
     (r"requested qty|requested quantity|maximum qty|more than", "QUANTITY_UNAVAILABLE"),
     (r"quantity should be greater|decimal quantity|specify the quantity", "QUANTITY_INVALID"),
-    (r"choose options|required option", "OPTIONS_REQUIRED"),
+    (r"choose options|required option|specify product link", "OPTIONS_REQUIRED"),
     # Before single fields: this message names every field that is missing, "countryId" among them (cart-059).
     (r"check the (billing|shipping) address", "ADDRESS_INVALID"),
     (r"coupon is already applied", "COUPON_ALREADY_APPLIED"),
@@ -35,7 +35,7 @@ _BY_MESSAGE = (
     (r"does not contain products|cart is empty", "CART_EMPTY"),
     (r"email", "EMAIL_INVALID"),
     (r"region", "REGION_INVALID"),
-    (r"country", "COUNTRY_INVALID"),
+    (r"country\b", "COUNTRY_INVALID"),
     (r"carrier|shipping method", "SHIPPING_METHOD_UNAVAILABLE"),
     (r"payment method", "PAYMENT_METHOD_UNAVAILABLE"),
     (r"not available\.?$|out of stock|not salable", "OUT_OF_STOCK"),
