@@ -87,8 +87,10 @@ def test_the_cart_of_another_shopper_is_noticed(stage: Stage) -> None:
 
 def test_the_id_of_a_cart_in_a_message_is_noticed(stage: Stage) -> None:
     def tell(body: dict[str, Any], answer: Any) -> Any:
-        for error in answer.get("errors", ()):
-            error["message"] += f" (cart {body['variables'].get('cartId')})"
+        # Among GraphQL's own errors the client would take it out again.
+        for value in (answer.get("data") or {}).values():
+            for error in (value.get("user_errors") or ()) if isinstance(value, dict) else ():
+                error["message"] += f" (cart {body['variables'].get('cartId')})"
         return answer
 
     assert told(stage, tell).startswith("an answer has [")

@@ -151,7 +151,7 @@ async def test_a_cart_begun_after_an_order_is_never_told_to_be_that_order() -> N
         del api.commerce.carts[unordered]
         assert await api.data("{ cart { quantity } }") == {"cart": None}
         lost = await do(api, PLACE, key="the-lost-cart", agreements=["1"])
-        assert (lost["number"], [error["code"] for error in lost["userErrors"]]) == (None, ["CART_EMPTY"])
+        assert (lost["number"], [error["code"] for error in lost["userErrors"]]) == (None, ["CART_EXPIRED"])
 
 
 async def test_the_same_key_for_another_order_is_a_conflict() -> None:
