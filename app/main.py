@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -19,8 +20,11 @@ from app.auth.caller import RECAPTCHA, Caller, HandingOn
 from app.auth.keys import KeyRing
 from app.auth.origin import origin_of, parse_origins
 from app.auth.sessions import Sessions
+from app.cache import Cache, Listening, Local, Shared
+from app.commerce.cached import CachedReads
 from app.commerce.client import GraphQL, StoreContext
 from app.commerce.estimates import Estimates
+from app.commerce.freshness import Lifetimes
 from app.commerce.guest_orders import GuestOrders
 from app.commerce.orders import Orders
 from app.commerce.rest import AdminUser, Credentials, Integration, Rest
@@ -28,6 +32,7 @@ from app.commerce.shop import Shop, StoreView
 from app.errors import StateUnavailable, VitrineError
 from app.http import Breaker, Upstream
 from app.idempotency import Once
+from app.redis_client import MEMORY, connect
 from app.settings import Settings
 from app.state import State
 from app.storefront import graphiql
@@ -35,10 +40,13 @@ from app.storefront.context import Context
 from app.storefront.endpoint import Endpoint, Public, graphiql_page, refusal
 from app.storefront.limits import Limits
 from app.storefront.links import Links
-from app.storefront.schema import build_schema
+from app.storefront.responses import Responses
+from app.storefront.schema import PUBLIC, build_schema
 from app.storefront.shopper import Shopper
 from app.telemetry import Metrics, log
 
+CACHE_TIMEOUT = 1.0  # seconds; the cache itself waits much shorter for what somebody waits for
+LISTENING_TIMEOUT = 10.0  # seconds
 CORS_HEADERS = (
     "Content-Type",
     "Store",
@@ -89,6 +97,8 @@ class Parts:
     graphql: GraphQL
     rest: Rest
     shop: Shop
+    cache: Cache
+    listening: Listening | None
     orders: Orders
     guest_orders: GuestOrders
     estimates: Estimates
@@ -100,11 +110,19 @@ class Parts:
         storefront = self.settings.storefront_url.replace("{store}", view.code)
         return Links(view, storefront, self.settings.media_url, view.currency)
 
+    def context_of(self, store: str | None, currency: str | None) -> tuple[str, str] | None:
+        """The store view and currency that two headers mean; None when the shop has none such, or none is known yet."""
+        view = self.shop.views.get(store or self.shop.default)
+        if view is None or (currency is not None and currency not in view.currencies):
+            return None
+        return view.code, currency or view.currency
+
     async def open_context(self, asked: StoreContext, shopper: Shopper, caller: Caller) -> Context:
         """A request's context. Raises `UnknownStore`, `UnknownCurrency` or an `UpstreamError`."""
         view = await self.shop.view(asked)
         return Context(
             self.shop.reads,
+            CachedReads(self.shop.reads, self.cache if self.settings.cached else None, lifetimes_of(self.settings)),
             asked,
             view,
             views=tuple(self.shop.views.values()),
@@ -166,9 +184,30 @@ def build_parts(settings: Settings, *, transport: httpx2.AsyncBaseTransport | No
         per_address=Attempts(state, "address", settings.order_lookups_per_address),
     )
     estimates = Estimates(lambda: shop.reads, rest)
+    cache, listening = build_cache(settings, lambda: shop.views)
     # A second call waits as long as the first may, and takes it for dead only long after.
     once = Once(state, patience=settings.order_patience, lease=2 * settings.order_patience + 60)
-    return Parts(metrics, upstream, state, graphql, rest, shop, orders, guest_orders, estimates, once, settings)
+    return Parts(
+        metrics, upstream, state, graphql, rest, shop, cache, listening, orders, guest_orders, estimates, once, settings
+    )
+
+
+def build_cache(settings: Settings, stores: Callable[[], Iterable[str]]) -> tuple[Cache, Listening | None]:
+    """The cache, and what keeps this process's part of it true, where the settings give it a place."""
+    local = Local(settings.cache_local, time.monotonic)
+    url = settings.redis_cache_url.get_secret_value()
+    if not url:
+        return Cache(None, local), None
+    client = connect(url, CACHE_TIMEOUT)
+    shared = Shared(client)
+    # A subscription waits for as long as nothing is said, and takes its connection for itself.
+    ears = client if url == MEMORY else connect(url, LISTENING_TIMEOUT)
+    return Cache(shared, local, lease=settings.commerce_timeout), Listening(local, shared, ears, stores)
+
+
+def lifetimes_of(settings: Settings) -> Lifetimes:
+    """How long answers are good for."""
+    return Lifetimes(settings.cache_prices, settings.cache_content, settings.cache_error)
 
 
 def sessions_of(parts: Parts) -> Sessions | None:
@@ -220,6 +259,16 @@ def create_app(settings: Settings, *, transport: httpx2.AsyncBaseTransport | Non
         session_age=settings.session_absolute,
         handing_on=HandingOn(settings.commerce_ip_header, settings.commerce_recaptcha),
     )
+    if settings.cached:
+        app.add_middleware(
+            Responses,
+            cache=parts.cache,
+            context_of=parts.context_of,
+            public=PUBLIC,
+            fresh=settings.cache_content,
+            error=settings.cache_error,
+            metrics=parts.metrics,
+        )
     if settings.trusted_proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
     if public.allowed_origins:
@@ -260,6 +309,8 @@ def create_app(settings: Settings, *, transport: httpx2.AsyncBaseTransport | Non
 async def _lifespan(parts: Parts, app: FastAPI) -> AsyncIterator[None]:
     # The process starts without Commerce too: it may come back, and health must be told meanwhile.
     await parts.shop.start(parts.settings.commerce_refresh)
+    if parts.listening is not None:
+        parts.listening.start()
     if parts.orders.available:
         try:
             await parts.orders.ready()
@@ -271,6 +322,9 @@ async def _lifespan(parts: Parts, app: FastAPI) -> AsyncIterator[None]:
     finally:
         app.state.ready = False
         await parts.shop.stop()
+        if parts.listening is not None:
+            await parts.listening.stop()
+        await parts.cache.close()
         await parts.upstream.close()
         await parts.state.close()
 

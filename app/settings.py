@@ -97,6 +97,19 @@ class Settings(BaseSettings):
     redis_state_url: SecretStr = Field(
         SecretStr(""), description="Redis for what must outlive a process; empty: nothing does"
     )
+    redis_cache_url: SecretStr = Field(
+        SecretStr(""), description="Redis for what Commerce answered, which may evict; empty: nothing is kept"
+    )
+    cache_local: int = Field(
+        33_554_432, ge=0, le=4_294_967_296, description="most bytes of it that a process keeps for itself"
+    )
+    cache_prices: Annotated[float, Field(ge=0, le=3600)] = Field(
+        60, description="how long what has prices or stock in it is fresh"
+    )
+    cache_content: Annotated[float, Field(ge=0, le=86400)] = Field(600, description="how long everything else is fresh")
+    cache_error: Annotated[float, Field(ge=0, le=345_600)] = Field(
+        86_400, description="how long what is no longer fresh still answers while Commerce fails"
+    )
 
     session_keys: SecretStr = Field(
         SecretStr(""),
@@ -206,8 +219,12 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _refuse_memory(self) -> Self:
-        if self.environment == "production" and self.redis_state_url.get_secret_value().startswith("memory://"):
-            raise ValueError("REDIS_STATE_URL=memory:// is for development and the demo: it is lost with the process")
+        if self.environment == "production":
+            for name in ("redis_state_url", "redis_cache_url"):
+                if getattr(self, name).get_secret_value().startswith("memory://"):
+                    raise ValueError(f"{name.upper()}=memory:// is for development and the demo: one process only")
+        if self.redis_state_url.get_secret_value().startswith("redis+cluster://"):
+            raise ValueError("REDIS_STATE_URL must be one server or a Sentinel: a cluster parts what belongs together")
         return self
 
     @model_validator(mode="after")
@@ -240,3 +257,8 @@ class Settings(BaseSettings):
     def commerce_base(self) -> str:
         """Commerce's base URL without a slash at its end."""
         return str(self.commerce_url).rstrip("/")
+
+    @property
+    def cached(self) -> bool:
+        """Whether public answers are kept."""
+        return bool(self.redis_cache_url.get_secret_value())

@@ -6,19 +6,14 @@
 import zlib
 from typing import Any, cast
 
-import redis.asyncio as redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from app.errors import StateUnavailable
+from app.redis_client import connect, disconnect
 from app.telemetry import log
 
-TIMEOUT = 1.0  # seconds; redis-py's own retries would cost more than an answer that says so
-CONNECTIONS = 50
-POOL_TIMEOUT = 5.0  # seconds that a command waits for a connection of the pool
+TIMEOUT = 1.0  # seconds
 PREFIX = "vitrine:"
-MEMORY = "memory://"
 
 # Each script is one atomic step in Redis. None of them uses what the embedded Redis has not.
 _SWAP = """
@@ -41,7 +36,7 @@ class State:
     """Values by key. Every method but `load` and `save` raises `StateUnavailable` when Redis does not answer."""
 
     def __init__(self, url: str) -> None:
-        self._redis: Any = _client(url)
+        self._redis: Any = connect(url, TIMEOUT) if url else None
 
     @property
     def configured(self) -> bool:
@@ -94,8 +89,7 @@ class State:
 
     async def close(self) -> None:
         """Closes the connections."""
-        if isinstance(self._redis, redis.Redis):
-            await self._redis.aclose()
+        await disconnect(self._redis)
 
     async def _do(self, command: str, *arguments: object, **options: object) -> Any:
         if self._redis is None:
@@ -104,25 +98,6 @@ class State:
             return await getattr(self._redis, command)(*arguments, **options)
         except (RedisError, OSError, TimeoutError) as error:
             raise StateUnavailable(type(error).__name__) from None
-
-
-def _client(url: str) -> Any:
-    if not url:
-        return None
-    if url == MEMORY:
-        from burner_redis import BurnerRedis  # noqa: PLC0415 - only the demo and development need it
-
-        return BurnerRedis()
-    # A pool that is used up waits for a connection; redis-py's usual one fails the command instead.
-    pool = redis.BlockingConnectionPool.from_url(
-        url,
-        max_connections=CONNECTIONS,
-        timeout=POOL_TIMEOUT,
-        socket_timeout=TIMEOUT,
-        socket_connect_timeout=TIMEOUT,
-        retry=Retry(NoBackoff(), 0),
-    )
-    return redis.Redis.from_pool(pool)
 
 
 def _text(value: bytes | str | int) -> bytes | str:

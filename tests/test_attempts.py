@@ -9,7 +9,8 @@ import pytest
 
 from app.attempts import Attempts, TooManyAttempts
 from app.errors import StateUnavailable
-from app.state import MEMORY, State
+from app.redis_client import MEMORY
+from app.state import State
 
 
 @pytest.fixture(params=["redis", "memory"])

@@ -33,7 +33,8 @@ from app.auth.sessions import (
     token_of,
 )
 from app.errors import BadRequest, Rejected, StateUnavailable
-from app.state import MEMORY, PREFIX, State
+from app.redis_client import MEMORY
+from app.state import PREFIX, State
 from tests.redis_server import KEEPING, Server
 
 KEYS = [base64.b64encode(hashlib.sha256(bytes([n])).digest()).decode() for n in range(3)]

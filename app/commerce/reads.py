@@ -33,6 +33,10 @@ class Reads:
         operations = self.capabilities.operations
         return operations.offers(name) and operations.document(name, flags).fields <= self._limit
 
+    def texts(self, name: str, flags: Collection[str]) -> list[str]:
+        """The documents that a read sends. Raises `Unsupported`."""
+        return [each.text for each in self.capabilities.operations.documents(name, flags, self._limit)]
+
     async def read(
         self,
         name: str,

@@ -12,6 +12,8 @@ import strawberry
 from strawberry.dataloader import DataLoader
 
 from app.auth.caller import Caller
+from app.cache import Ticket
+from app.commerce.cached import CachedReads
 from app.commerce.capabilities import Capabilities
 from app.commerce.client import Problem, Reply, StoreContext
 from app.commerce.estimates import Estimates
@@ -33,12 +35,14 @@ class Context:
 
     `store` is what Commerce is told, `links_of` how URLs of a store view leave, `largest_page` the largest page size,
     `most_reads` how many different reads one request may cost Commerce, `shopper` whose request it is, and `caller`
-    where it comes from. `forbidden` is why this request may change nothing, if so.
+    where it comes from. `forbidden` is why this request may change nothing, if so. `tags` and `until` say what the
+    public part of the answer depends on and until when it is fresh; nothing purged before `since` may be in it.
     """
 
     def __init__(
         self,
         reads: Reads,
+        public: CachedReads,
         store: StoreContext,
         view: StoreView,
         *,
@@ -55,6 +59,7 @@ class Context:
         once: Once,
     ) -> None:
         self._reads = reads
+        self._public = public
         self.store = store
         self.views = views
         self.default_store = default_store
@@ -71,6 +76,9 @@ class Context:
         self.forbidden: Rejected | None = None
         self.operation_name: str | None = None
         self.problems: list[Problem] = []
+        self.since: Ticket | None = None
+        self.tags: set[str] = set()
+        self.until: float | None = None
         self._memory: dict[object, asyncio.Task[Reply]] = {}
         self._loaders: dict[object, DataLoader[str, Mapping[str, Any] | None]] = {}
 
@@ -111,7 +119,19 @@ class Context:
         return await asyncio.shield(self._memory[key])
 
     async def _read(self, name: str, flags: frozenset[str], variables: Mapping[str, object], quiet: bool) -> Reply:
-        reply = await self._reads.read(name, flags, variables, self.store)
+        answer = await self._public.read(
+            name,
+            flags,
+            variables,
+            self.store,
+            store=self.links.view.code,
+            currency=self.links.currency,
+            since=self.since,
+        )
+        self.tags.update(answer.tags)
+        if answer.until is not None:
+            self.until = answer.until if self.until is None else min(self.until, answer.until)
+        reply = answer.reply
         if not quiet:
             self.problems.extend(reply.partial)
         return reply

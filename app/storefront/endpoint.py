@@ -19,10 +19,12 @@ from app.auth.caller import Caller, HandingOn
 from app.auth.origin import check_unsafe, may_have_token_header
 from app.auth.sessions import Sessions, set_cookie, token_of
 from app.commerce.client import StoreContext
+from app.commerce.freshness import ALL, CONFIG
 from app.errors import BadRequest, Rejected, UnknownCurrency, UnknownStore, VitrineError
 from app.storefront import graphiql
 from app.storefront.context import Context
 from app.storefront.masking import public_errors
+from app.storefront.responses import RECORDING, Recording
 from app.storefront.schema import Schema
 from app.storefront.shopper import Shopper
 from app.telemetry import Metrics, log
@@ -119,6 +121,8 @@ class Endpoint:
             context = await self._open_context(store_context(request.headers), self._shopper(request), caller)
             context.operation_name = call.operation_name
             context.forbidden = self._forbidden(request)
+            recording = request.scope.get(RECORDING)
+            context.since = recording.since if recording else None
             try:
                 result = await self._execute(call, context, request.method)
             finally:
@@ -131,6 +135,8 @@ class Endpoint:
             return refusal(error)
         errors = public_errors(result.errors or (), context.problems, self._metrics)
         self._metrics.answered("errors" if errors else "ok", time.perf_counter() - started)
+        if recording is not None:
+            _record(recording, context, errors)
         response = _answer(result, errors, GRAPHQL_JSON if GRAPHQL_JSON in accepted else JSON)
         self._hand_over(context.shopper, request, response)
         return response
@@ -194,6 +200,15 @@ class Endpoint:
             raise MethodNotAllowed("this kind of operation is not taken here") from None
         except CannotGetOperationTypeError:
             raise BadRequest("operationName must name one of the operations") from None
+
+
+def _record(recording: Recording, context: Context, errors: list[dict[str, Any]]) -> None:
+    """Says what the answer is to those who keep whole answers; they ask for nothing but what is public."""
+    codes = [str((error.get("extensions") or {}).get("code")) for error in errors]
+    recording.failed = any(code.startswith("UPSTREAM_") for code in codes)
+    recording.whole = not errors and not context.shopper.begun
+    # What is known of the store view came without a read.
+    recording.tags, recording.until = {ALL, CONFIG, *context.tags}, context.until
 
 
 def store_context(headers: Mapping[str, str]) -> StoreContext:

@@ -31,6 +31,24 @@ from app.storefront.products import PRODUCT_TYPES
 from app.storefront.shipping import ShippingQuery
 from app.storefront.store import StoreQuery
 
+# The fields of the query type that are the same for everybody in a store view and currency.
+PUBLIC = frozenset(
+    {
+        "attributes",
+        "blocks",
+        "category",
+        "countries",
+        "navigation",
+        "page",
+        "pickupLocations",
+        "product",
+        "products",
+        "route",
+        "search",
+        "store",
+        "stores",
+    }
+)
 CACHED_DOCUMENTS = 256
 CACHED_LENGTH = 16_384  # characters
 LIMITS = Limits(depth=15, fields=1000, aliases=30)

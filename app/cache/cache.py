@@ -1,0 +1,264 @@
+"""Reading through the cache: fresh, else stale while it is fetched again, else fetched, by one for all who wait."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from app.cache.entry import Entry, Times
+from app.cache.guard import AWAY, Away, Guard
+from app.cache.local import Local
+from app.cache.shared import Shared, Ticket
+from app.errors import StateUnavailable, UpstreamError
+from app.telemetry import log
+
+PURGE_PATIENCE = 2.0  # seconds that Redis may take for a purge
+LOOK = 0.025  # seconds between looks whether another process has fetched
+Place = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a fetch brought, and what it depends on. `until` is when the first thing that it was made of ceases to be
+    fresh, in seconds since the epoch; a result that is not `whole` is given to those who wait and not kept. `value` is
+    what the body says, for those who wait in this process."""
+
+    body: bytes
+    tags: Collection[str]
+    until: float | None = None
+    whole: bool = True
+    value: object = None
+
+
+# A fetch is given the ticket that its result will be judged by; None when it will not be kept.
+Fetch = Callable[[Ticket | None], Awaitable[Fetched]]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An answer. `stale`: its time is over. `kept`: it came out of the cache. `value` as it was fetched, if it was."""
+
+    entry: Entry
+    stale: bool = False
+    kept: bool = True
+    value: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Landed:
+    """What a fetch ended with. `good`: nothing that it depends on was purged until it was kept. `began` is when its
+    ticket was taken, on this process's clock: who came before that may have the answer whatever was purged since."""
+
+    found: Found
+    good: bool
+    began: float
+
+
+class Cache:
+    """Two tiers over one way of reading. Without a `shared` tier every read is fetched, once for all who wait in this
+    process, as it is while Redis is away. `lease` is how long in seconds another process's fetch is waited for.
+
+    `clock` is the time that our machines share, in seconds since the epoch.
+    """
+
+    def __init__(
+        self, shared: Shared | None, local: Local, *, lease: float = 10.0, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._shared = shared
+        self._local = local
+        self._lease = lease
+        self._clock = clock
+        self._guard = Guard(shared.ping) if shared is not None else None
+        self._flights: dict[Place, asyncio.Task[_Landed]] = {}
+        self._asking: dict[Place, asyncio.Task[Entry | None]] = {}
+        self._next: dict[Place, asyncio.Task[Entry | None]] = {}
+        self._refills: set[asyncio.Task[None]] = set()
+
+    async def ticket(self, store: str) -> Ticket | None:
+        """The present place in the log of purges; None while Redis is away."""
+        shared, guard = self._shared, self._guard
+        if shared is None or guard is None:
+            return None
+        try:
+            return await guard.ask(lambda: shared.ticket(store))
+        except Away:
+            return None
+
+    def peek(self, store: str, key: str) -> Found | None:
+        """What this process has and is fresh; waits for nothing."""
+        entry = self._local.get(store, key)
+        return Found(entry) if entry is not None and self._clock() < entry.fresh else None
+
+    async def read(self, store: str, key: str, times: Times, fetch: Fetch, *, since: Ticket | None = None) -> Found:
+        """The answer under a key, fetched if need be. `since`: nothing that was purged before it may be in the answer.
+
+        Raises what `fetch` raises when there is nothing that may stand in for it.
+        """
+        place = (store, key)
+        entry = self._local.get(store, key, since)
+        if entry is None or self._clock() >= entry.fresh:
+            # Another process may have fetched it anew, and what is stale may have been purged a moment ago.
+            with suppress(Away):
+                entry = await self._get(place)
+        now = self._clock()
+        if entry is not None and now < entry.fresh:
+            return Found(entry)
+        if entry is not None and now < entry.stale:
+            self._refill(place, times, fetch)
+            return Found(entry, stale=True)
+        try:
+            return await self._fetched(place, times, fetch)
+        except UpstreamError as error:
+            if entry is None or self._clock() >= entry.error:
+                raise
+            log.warning("cache.stale_for_error", key=key, code=error.code)
+            return Found(entry, stale=True)
+
+    async def purge(self, stores: Collection[str], tags: Collection[str]) -> None:
+        """Makes everything that depends on one of these tags as if it had never been kept; no read that begins when it
+        has returned finds it in Redis. Raises `StateUnavailable`: it must be tried again then."""
+        if self._shared is None or not tags:
+            return
+        try:
+            async with asyncio.timeout(PURGE_PATIENCE):
+                for store in stores:
+                    await self._shared.purge(store, tags)
+        except AWAY as error:
+            raise StateUnavailable(f"purge: {type(error).__name__}") from None
+
+    async def close(self) -> None:
+        """Ends what goes on in the background."""
+        tasks: list[asyncio.Task[Any]] = [*self._refills, *self._flights.values(), *self._asking.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._guard is not None:
+            await self._guard.close()
+
+    # Looking into Redis
+
+    async def _get(self, place: Place) -> Entry | None:
+        """The entry in Redis, of one look for all who ask at the same time. A look that is under way is no answer to
+        who comes now, since something may have been purged after it: he waits for the next. Raises `Away`."""
+        if self._guard is None or self._guard.away:
+            raise Away
+        task = self._next.get(place)
+        if task is None:
+            task = self._next[place] = asyncio.create_task(self._look(place))
+        return await asyncio.shield(task)
+
+    async def _look(self, place: Place) -> Entry | None:
+        before = self._asking.get(place)
+        if before is not None:
+            await asyncio.wait({before})
+        self._asking[place] = task = self._next.pop(place)
+        shared, guard = self._shared, self._guard
+        assert shared is not None
+        assert guard is not None
+        try:
+            good, entry = await guard.ask(lambda: shared.get(*place))
+        finally:
+            if self._asking.get(place) is task:
+                del self._asking[place]
+        if entry is not None:
+            self._local.put(*place, entry, good)
+        return entry
+
+    # Fetching
+
+    def _refill(self, place: Place, times: Times, fetch: Fetch) -> None:
+        if place in self._flights:
+            return
+
+        async def refill() -> None:
+            with suppress(UpstreamError):
+                await self._fetched(place, times, fetch)
+
+        task = asyncio.create_task(refill())
+        self._refills.add(task)
+        task.add_done_callback(self._refills.discard)
+
+    async def _fetched(self, place: Place, times: Times, fetch: Fetch) -> Found:
+        """The answer of one fetch for all who wait. One that was purged under way is nothing to those who came after
+        it had begun: they have it fetched anew."""
+        came = time.monotonic()
+        while True:
+            flight = self._flights.get(place)
+            if flight is None:
+                flight = self._flights[place] = asyncio.create_task(self._fly(place, times, fetch))
+                flight.add_done_callback(lambda done: self._ended(place, done))
+            landed = await asyncio.shield(flight)
+            if landed.good or came <= landed.began:
+                return landed.found
+
+    def _ended(self, place: Place, flight: asyncio.Task[_Landed]) -> None:
+        if self._flights.get(place) is flight:
+            del self._flights[place]
+        if not flight.cancelled():
+            flight.exception()  # asyncio complains of one that nobody has looked at
+
+    async def _fly(self, place: Place, times: Times, fetch: Fetch) -> _Landed:
+        """What this process fetches, or another one that has the lease."""
+        shared, guard, holder = self._shared, self._guard, secrets.token_hex(8)
+        if shared is None or guard is None:
+            return await self._fetch_unkept(times, fetch)
+        try:
+            if not await guard.ask(lambda: shared.lease(*place, holder, self._lease)):
+                waited = await self._wait(place, shared, guard, holder)
+                if waited is not None:
+                    return waited
+        except Away:
+            return await self._fetch_unkept(times, fetch)
+        try:
+            return await self._fetch(place, times, fetch, shared, guard)
+        finally:
+            with suppress(Away):
+                await guard.ask(lambda: shared.release(*place, holder))
+
+    async def _wait(self, place: Place, shared: Shared, guard: Guard, holder: str) -> _Landed | None:
+        """What another process fetches; None when its lease has become ours or has lasted too long. Raises `Away`."""
+        until = time.monotonic() + self._lease
+        while time.monotonic() < until:
+            await asyncio.sleep(LOOK)
+            entry = await self._get(place)
+            if entry is not None and self._clock() < entry.fresh:
+                return _Landed(Found(entry), good=True, began=0.0)
+            if await guard.ask(lambda: shared.lease(*place, holder, self._lease)):
+                return None
+        return None
+
+    async def _fetch(self, place: Place, times: Times, fetch: Fetch, shared: Shared, guard: Guard) -> _Landed:
+        began = time.monotonic()
+        try:
+            ticket = await guard.ask(lambda: shared.ticket(place[0]))
+        except Away:
+            return await self._fetch_unkept(times, fetch)
+        fetched = await fetch(ticket)
+        entry = self._entry(fetched, times)
+        found = Found(entry, kept=False, value=fetched.value)
+        if not fetched.whole:
+            return _Landed(found, good=True, began=began)
+        try:
+            good, filled = await guard.ask(lambda: shared.fill(*place, ticket, entry, self._clock()))
+        except Away:
+            return _Landed(found, good=True, began=began)
+        if filled:
+            self._local.put(*place, entry, good)
+        return _Landed(found, good=filled, began=began)
+
+    async def _fetch_unkept(self, times: Times, fetch: Fetch) -> _Landed:
+        """Without Redis nobody can purge either, so whoever waits may have it."""
+        fetched = await fetch(None)
+        return _Landed(Found(self._entry(fetched, times), kept=False, value=fetched.value), good=True, began=0.0)
+
+    def _entry(self, fetched: Fetched, times: Times) -> Entry:
+        entry = Entry.of(fetched.body, fetched.tags, times.jittered(), self._clock())
+        if fetched.until is None or fetched.until >= entry.fresh:
+            return entry
+        late = entry.fresh - fetched.until
+        return replace(entry, fresh=fetched.until, stale=entry.stale - late, error=entry.error - late)

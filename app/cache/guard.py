@@ -1,0 +1,82 @@
+"""Redis as something that may be away: asked with little patience, and left alone while it does not answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+from redis.exceptions import RedisError
+
+from app.telemetry import log
+
+T = TypeVar("T")
+PATIENCE = 0.05  # seconds that Redis may take for a read
+PAUSE = 1.0  # seconds between tries whether it is back
+ROUNDS = 10  # of the event loop, in which an answer that has come is taken
+AWAY = (RedisError, OSError, TimeoutError)
+
+
+class Away(Exception):
+    """Redis does not answer, or is left alone."""
+
+
+class Guard:
+    """Lets calls through until one fails; then none, until `probe` has succeeded in the background."""
+
+    def __init__(self, probe: Callable[[], Awaitable[object]]) -> None:
+        self._probe = probe
+        self._probing: asyncio.Task[None] | None = None
+
+    @property
+    def away(self) -> bool:
+        """Whether Redis is left alone."""
+        return self._probing is not None
+
+    async def ask(self, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """What the call gives. Raises `Away`, at once while Redis is left alone."""
+        if self._probing is not None:
+            raise Away
+        try:
+            return await _soon(call())
+        except AWAY as error:
+            if self._probing is None:
+                log.warning("cache.away", detail=type(error).__name__)
+                self._probing = asyncio.create_task(self._try())
+            raise Away from None
+
+    async def close(self) -> None:
+        """Ends the probing."""
+        if self._probing is not None:
+            self._probing.cancel()
+            await asyncio.gather(self._probing, return_exceptions=True)
+
+    async def _try(self) -> None:
+        while True:
+            await asyncio.sleep(PAUSE)
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    await self._probe()
+            except AWAY:
+                continue
+            self._probing = None
+            log.info("cache.back")
+            return
+
+
+async def _soon(call: Coroutine[Any, Any, T]) -> T:
+    """The result within `PATIENCE`, else `TimeoutError`.
+
+    An event loop that was busy for longer finds the time over and the answer come in one moment: the answer counts.
+    """
+    task = asyncio.ensure_future(call)
+    try:
+        await asyncio.wait({task}, timeout=PATIENCE)
+        for _ in range(ROUNDS):
+            if task.done():
+                return task.result()
+            await asyncio.sleep(0)
+        raise TimeoutError
+    finally:
+        if not task.done():
+            task.cancel()

@@ -1,0 +1,261 @@
+"""The tier in Redis that all processes share, and the fence that keeps old data out of it.
+
+Every entry names its tags, each with the generation that the tag had when the entry was filled. A purge of a tag
+deletes its generation; the next fill makes a new random one. So an entry is good while all its generations are the
+present ones: one that is missing, because it was purged or evicted, is as good as changed.
+
+A refill that is under way while its tags are purged must not be kept. What it depends on is known only when it has come
+in, so each store view has a log: a purge writes its tags there under the next number. A fetch takes a ticket first (the
+log's id and number), and its fill is refused when the log is another one or has one of its tags under a later number.
+
+A server that takes over from a failed one may not have heard of the last purges. Entries and logs carry the run id of
+the server that they were made on, and are nothing to another. An evicted log comes back under another id: what was
+under way is refused, what is kept stays good.
+
+All keys of a store view carry its code as a hash tag (Redis Cluster specification, Hash tags): its scripts run on one
+node, and store views spread over the nodes. Tags are percent-encoded: in Redis they never hold white space.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, unquote
+
+from redis.exceptions import NoScriptError
+
+from app.cache.entry import Entry
+
+PREFIX = "vitrine:cache:"
+CHANNEL = f"{PREFIX}purges"
+LONGEST = 8 * 86_400.0  # seconds that a generation is kept after the last fill: more than any entry
+LOG_KEPT = 3_600_000  # milliseconds without a fetch after which a log is forgotten
+LOG_LENGTH = 50_000  # purged tags after which a log is begun anew
+BEAT = 200  # milliseconds between heartbeats of a store view, at least
+
+# INFO is asked by pcall: the embedded Redis has not got it.
+_RUN = """
+local info = redis.pcall('INFO', 'server')
+local run = type(info) == 'string' and string.match(info, 'run_id:(%w+)') or '-'
+"""
+# KEYS: log. ARGV: a new id, how long it is kept.
+_LOG = (
+    _RUN
+    + """
+local id, seq = redis.call('HGET', KEYS[1], 'id'), redis.call('HGET', KEYS[1], 'seq')
+if not id or redis.call('HGET', KEYS[1], 'run') ~= run then
+  id, seq = ARGV[1], '0'
+  redis.call('DEL', KEYS[1])
+  redis.call('HSET', KEYS[1], 'id', id)
+  redis.call('HSET', KEYS[1], 'run', run)
+  redis.call('HSET', KEYS[1], 'seq', seq)
+end
+redis.call('PEXPIRE', KEYS[1], tonumber(ARGV[2]))
+"""
+)
+_TICKET = _LOG + "return {id, seq}"
+# KEYS: log, entry. ARGV: a new id, how long, the prefix of generations.
+_GET = (
+    _LOG
+    + """
+if redis.call('HGET', KEYS[2], 'run') ~= run then
+  return {id, seq}
+end
+local tags = redis.call('HGET', KEYS[2], 'tags')
+for tag, generation in string.gmatch(tags, '(%S+) (%S+)') do
+  if redis.call('GET', ARGV[3] .. tag) ~= generation then
+    return {id, seq}
+  end
+end
+return {id, seq, redis.call('HGET', KEYS[2], 'meta'), tags, redis.call('HGET', KEYS[2], 'body')}
+"""
+)
+# KEYS: log, entry. ARGV: a new id, how long, the prefix, the ticket's id and number, random, how long generations and
+# the entry are kept, its meta and body, its tags.
+_FILL = (
+    _LOG
+    + """
+if id ~= ARGV[4] then
+  return {id, seq, 0}
+end
+for n = 11, #ARGV do
+  local purged = redis.call('HGET', KEYS[1], 't' .. ARGV[n])
+  if purged and tonumber(purged) > tonumber(ARGV[5]) then
+    return {id, seq, 0}
+  end
+end
+local tags = {}
+for n = 11, #ARGV do
+  local generation = redis.call('GET', ARGV[3] .. ARGV[n]) or (ARGV[6] .. n)
+  redis.call('SET', ARGV[3] .. ARGV[n], generation, 'PX', tonumber(ARGV[7]))
+  tags[#tags + 1] = ARGV[n] .. ' ' .. generation
+end
+redis.call('DEL', KEYS[2])
+redis.call('HSET', KEYS[2], 'run', run)
+redis.call('HSET', KEYS[2], 'meta', ARGV[9])
+redis.call('HSET', KEYS[2], 'body', ARGV[10])
+redis.call('HSET', KEYS[2], 'tags', table.concat(tags, ' '))
+redis.call('PEXPIRE', KEYS[2], tonumber(ARGV[8]))
+return {id, seq, 1}
+"""
+)
+# KEYS: log. ARGV: a new id, how long, the prefix, the channel, the store view, the longest log, its tags.
+_PURGE = (
+    _LOG
+    + """
+seq = string.format('%d', tonumber(seq) + 1)
+redis.call('HSET', KEYS[1], 'seq', seq)
+local length = tonumber(redis.call('HGET', KEYS[1], 'length') or '0')
+for n = 7, #ARGV do
+  redis.call('DEL', ARGV[3] .. ARGV[n])
+  length = length + redis.call('HSET', KEYS[1], 't' .. ARGV[n], seq)
+end
+redis.call('HSET', KEYS[1], 'length', string.format('%d', length))
+redis.call('PUBLISH', ARGV[4], 'purge ' .. ARGV[5] .. ' ' .. id .. ' ' .. seq .. ' ' .. table.concat(ARGV, ' ', 7))
+if length > tonumber(ARGV[6]) then
+  redis.call('DEL', KEYS[1])
+end
+return {id, seq}
+"""
+)
+# KEYS: log, beat. ARGV: a new id, how long, the channel, the store view, the least pause.
+_BEAT = (
+    _LOG
+    + """
+if redis.call('SET', KEYS[2], '1', 'PX', tonumber(ARGV[5]), 'NX') then
+  redis.call('PUBLISH', ARGV[3], 'beat ' .. ARGV[4] .. ' ' .. id .. ' ' .. seq)
+end
+return {id, seq}
+"""
+)
+# KEYS: lease. ARGV: the holder.
+_RELEASE = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then
+  redis.call('DEL', KEYS[1])
+end
+return 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A place in a store view's log of purges: all up to `seq` of the log `id` came before it."""
+
+    id: bytes
+    seq: int
+
+    def covers(self, other: Ticket) -> bool:
+        """Whether everything that was purged before the other was purged before this."""
+        return self.id == other.id and self.seq >= other.seq
+
+
+class Shared:
+    """The tier in Redis. `client` is a client of redis-py, or the embedded one, whose errors every method raises."""
+
+    def __init__(self, client: Any) -> None:
+        self._redis = client
+        self._hashes: dict[str, str] = {}
+
+    async def ticket(self, store: str) -> Ticket:
+        """The present place in the log; taken before a fetch."""
+        return _ticket(await self._run(_TICKET, [_log(store)], _new_log()))
+
+    async def get(self, store: str, key: str) -> tuple[Ticket, Entry | None]:
+        """The entry under a key if it is good, and the place in the log that this holds for."""
+        keys = [_log(store), _entry(store, key)]
+        found = await self._run(_GET, keys, [*_new_log(), _generations(store)])
+        if len(found) < 5:
+            return _ticket(found), None
+        _, _, meta, tags, body = found
+        try:
+            names = (unquote(tag) for tag in tags.decode().split(" ")[::2])
+            return _ticket(found), Entry.read(meta, filter(None, names), body)
+        except ValueError:
+            return _ticket(found), None
+
+    async def fill(self, store: str, key: str, ticket: Ticket, entry: Entry, now: float) -> tuple[Ticket, bool]:
+        """Keeps an entry that was fetched under a ticket. False: what it depends on was purged meanwhile, or may have
+        been, and it was not kept."""
+        arguments = [
+            *_new_log(),
+            _generations(store),
+            ticket.id,
+            str(ticket.seq),
+            f"{secrets.token_hex(8)}.",
+            str(int(LONGEST * 1000)),
+            str(max(1, int((min(entry.error, now + LONGEST / 2) - now) * 1000))),
+            entry.meta(),
+            entry.body,
+            *map(_tag, entry.tags),
+        ]
+        found = await self._run(_FILL, [_log(store), _entry(store, key)], arguments)
+        return _ticket(found), bool(found[2])
+
+    async def purge(self, store: str, tags: Collection[str]) -> Ticket:
+        """Makes everything of a store view that depends on one of these tags as if it had never been kept."""
+        arguments = [*_new_log(), _generations(store), CHANNEL, store, str(LOG_LENGTH), *map(_tag, tags)]
+        return _ticket(await self._run(_PURGE, [_log(store)], arguments))
+
+    async def beat(self, store: str) -> Ticket:
+        """Tells all processes that messages arrive, if none did just now."""
+        keys = [_log(store), f"{PREFIX}{{{store}}}:beat"]
+        return _ticket(await self._run(_BEAT, keys, [*_new_log(), CHANNEL, store, str(BEAT)]))
+
+    async def lease(self, store: str, key: str, holder: str, seconds: float) -> bool:
+        """Takes the right to fetch what belongs under a key, for so long at most; False: another has it."""
+        milliseconds = max(1, int(seconds * 1000))
+        return bool(await self._redis.set(_lease(store, key), holder, px=milliseconds, nx=True))
+
+    async def release(self, store: str, key: str, holder: str) -> None:
+        """Gives that right back."""
+        await self._run(_RELEASE, [_lease(store, key)], [holder])
+
+    async def ping(self) -> None:
+        """Asks for something that does not exist."""
+        await self._redis.get(f"{PREFIX}ping")
+
+    async def _run(self, script: str, keys: list[str], arguments: list[Any]) -> Any:
+        digest = self._hashes.get(script)
+        if digest is not None:
+            try:
+                return await self._redis.evalsha(digest, len(keys), *keys, *arguments)
+            except NoScriptError:
+                pass
+        found = await self._redis.eval(script, len(keys), *keys, *arguments)
+        self._hashes[script] = _sha1(script)
+        return found
+
+
+def _sha1(script: str) -> str:
+    return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
+
+
+def _new_log() -> list[str]:
+    return [secrets.token_hex(8), str(LOG_KEPT)]
+
+
+def _ticket(found: Any) -> Ticket:
+    return Ticket(bytes(found[0]), int(found[1]))
+
+
+def _log(store: str) -> str:
+    return f"{PREFIX}{{{store}}}:log"
+
+
+def _entry(store: str, key: str) -> str:
+    return f"{PREFIX}{{{store}}}:entry:{key}"
+
+
+def _lease(store: str, key: str) -> str:
+    return f"{PREFIX}{{{store}}}:lease:{key}"
+
+
+def _generations(store: str) -> str:
+    return f"{PREFIX}{{{store}}}:tag:"
+
+
+def _tag(tag: str) -> str:
+    return quote(tag, safe=":/")
