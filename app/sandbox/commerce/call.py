@@ -27,7 +27,7 @@ async def _at_once() -> None:
 @dataclass(slots=True)
 class Call:
     """The context of one GraphQL request. `tags` collects what its reply depends on; `work` is awaited by what takes
-    its time."""
+    its time; `crashes` says that what is being done ends half done."""
 
     shop: Shop
     index: Index
@@ -40,6 +40,7 @@ class Call:
     tags: dict[str, None] = field(default_factory=dict)
     memo: dict[Any, Any] = field(default_factory=dict)
     work: Callable[[], Awaitable[None]] = _at_once
+    crashes: bool = False
 
     @property
     def group(self) -> int:
