@@ -9,6 +9,7 @@ from enum import Enum
 import orjson
 import strawberry
 
+from app.auth.sessions import SessionEnded
 from app.commerce.orders import OrderPending, OrderRefused
 from app.errors import BadInput, StateUnavailable, UpstreamError, UpstreamInvalid
 from app.storefront.addresses import Address, AddressInput, commerce_address
@@ -238,19 +239,30 @@ class CheckoutMutation:
         agreed = sorted({str(each) for each in agreements or ()})
         session = await info.context.shopper.opened()
         if session is None:
-            raise Mendable("CART_EXPIRED", "There is no session: it has run out, and its cart with it.")
+            raise _no_session()
         fingerprint = hashlib.sha256(orjson.dumps({"agreements": agreed})).digest()
 
         async def place() -> bytes:
             return (await _place(info, agreed)).encode()
 
         scope = hashlib.sha256(session.token.encode()).hexdigest()
-        number = await info.context.once.run(scope, idempotency_key, fingerprint, place, pending=OrderPending)
+        try:
+            number = await info.context.once.run(scope, idempotency_key, fingerprint, place, pending=OrderPending)
+        except SessionEnded:
+            # It ended while this call was under way: to the shopper that is the same as a moment earlier.
+            raise _no_session() from None
         return PlaceOrderPayload(number=number.decode())
 
 
+def _no_session() -> Mendable:
+    return Mendable("CART_EXPIRED", "There is no session: it has run out, and its cart with it.")
+
+
 async def _place(info: Info, agreed: list[str]) -> str:
-    """Places the order of the shopper's cart and returns its number. Raises what keeps it from being placed."""
+    """Places the order of the shopper's cart and returns its number.
+
+    Raises what keeps it from being placed: `SessionEnded` too, but never once there is an order.
+    """
     context = info.context
     if not context.orders.available:
         raise StateUnavailable("checkout needs REST credentials and REDIS_STATE_URL")
@@ -269,7 +281,7 @@ async def _place(info: Info, agreed: list[str]) -> str:
     cart_id = str(kept["id"])
     quote = kept.get("quote")
     if quote is None:
-        # Kept before placing: once the cart is ordered its number cannot be asked any more (recording pay-013).
+        # Kept, so that this shopper's other calls need not ask Commerce for it again.
         quote = await context.orders.quote_id(cart_id, context.store)
         await basket.note(cart_id, quote=quote)
     try:
@@ -277,7 +289,11 @@ async def _place(info: Info, agreed: list[str]) -> str:
     except OrderRefused as refused:
         raise Mendable(code_of(refused.reason), refused.reason) from None
     await _record_agreements(info, int(quote), placed.order_id, terms, agreed)
-    await basket.ordered(cart_id, placed.number)
+    try:
+        await basket.ordered(cart_id, placed.number)
+    except (SessionEnded, StateUnavailable) as error:
+        # There is an order, and whoever asked for it must hear of it, whether or not we can remember it.
+        log.warning("checkout.order_unkept", quote=quote, code=error.code)
     return placed.number
 
 
