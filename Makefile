@@ -58,8 +58,12 @@ conformance: $(STAMP) ## replay recorded exchanges against the stand-in: make co
 	@test -n "$(RECORDINGS)" || { echo 'say where the recordings are: make conformance RECORDINGS=folder'; exit 1; }
 	@$(BIN)/python -m tests.conformance "$(RECORDINGS)"
 
-storm: $(STAMP) ## 1,000 carts, each ordered by five calls at once while Commerce and Redis fail
+storm: $(STAMP) ## 1,000 carts, each ordered by five calls at once while Commerce and Redis fail; then with rules removed
 	@$(BIN)/python -m tests.orders_storm --carts 1000
+	@$(BIN)/python -m tests.api_storm --carts 1000
+	@for rule in Claim LookUp Epoch Waiting; do \
+		$(BIN)/python -m tests.api_storm --carts 60 --sabotage Without$$rule; \
+		[ $$? = 3 ] || { echo "without its $$rule the run must break a promise (status 3), and did not"; exit 1; }; done
 	@$(BIN)/python -m tests.cart_machine --journeys 1000
 
 live: $(STAMP) ## the journeys against a real Commerce: make live COMMERCE_URL=https://... [LIVE_WRITE=1: order, too]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.main import sessions_of
 from app.sandbox.commerce import VERSIONS, Fault
 from tests.conftest import Api
 from tests.test_cart import UNSAFE, add, do, shopping
@@ -55,6 +56,15 @@ async def get_ready(api: Api, *, sku: str = "TT-C12") -> None:
     done = await do(api, SET_PAYMENT, code="checkmo", number=None)
     assert done["checkout"]["missing"] == []
     assert done["checkout"]["ready"] is True
+
+
+async def end_session(api: Api) -> None:
+    """Ends the shopper's session, as a Redis that was emptied does."""
+    sessions = sessions_of(api.parts)
+    assert sessions is not None
+    session = await sessions.open(api.client.cookies["vitrine"])
+    assert session is not None
+    await sessions.end(session)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -170,9 +180,10 @@ async def test_parallel_calls_end_in_one_order_and_all_with_its_number(version: 
         answers = await asyncio.gather(*(do(api, PLACE, key=f"parallel-{n}", agreements=["1"]) for n in range(5)))
         [order] = api.commerce.orders
         assert {answer["number"] for answer in answers} == {order.increment_id}
+        assert [comment["comment"] for comment in order.comments] == ["The shopper agreed to: Terms and Conditions."]
 
 
-@pytest.mark.parametrize("kind", ["place_then_hang", "error_after_place", "place_after_close"])
+@pytest.mark.parametrize("kind", ["place_then_hang", "error_after_place", "crash_after_place", "place_after_close"])
 async def test_an_unknown_outcome_never_makes_a_second_order(kind: str) -> None:
     async with shopping("2.4.4", order_patience=1) as api:
         await get_ready(api)
@@ -228,6 +239,32 @@ async def test_without_a_session_there_is_nothing_to_order() -> None:
         payload = await do(api, PLACE, key="nothing-here", agreements=[])
         assert [error["code"] for error in payload["userErrors"]] == ["CART_EXPIRED"]
         assert api.commerce.requests == []
+
+
+async def test_a_session_that_ends_while_the_order_is_placed_keeps_nobody_from_its_number() -> None:
+    async with shopping("2.4.4") as api:
+        await get_ready(api)
+        api.commerce.faults.add(Fault("slow", match="PlaceOrder", seconds=0.2))
+        placing = asyncio.create_task(do(api, PLACE, key="session-lost-1", agreements=["1"]))
+        while not api.commerce.pending:
+            await asyncio.sleep(0.01)
+        await end_session(api)
+        payload = await placing
+        [order] = api.commerce.orders
+        assert payload == {"number": order.increment_id, "userErrors": []}
+
+
+async def test_a_session_that_ends_before_the_order_is_placed_is_told_as_one_that_was_never_there() -> None:
+    async with shopping() as api:
+        await get_ready(api)
+        api.forget()
+        api.commerce.faults.add(Fault("slow", match="Agreements", seconds=0.2))
+        placing = asyncio.create_task(do(api, PLACE, key="session-lost-2", agreements=["1"]))
+        while "Agreements" not in api.operations():
+            await asyncio.sleep(0.01)
+        await end_session(api)
+        assert [error["code"] for error in (await placing)["userErrors"]] == ["CART_EXPIRED"]
+        assert api.commerce.orders == []
 
 
 async def test_without_rest_credentials_checkout_refuses_to_start() -> None:

@@ -168,6 +168,16 @@ async def test_placed_but_answered_with_an_error_page(commerce: Commerce) -> Non
     assert [order.quote_id for order in commerce.orders] == [1]
 
 
+async def test_a_cart_whose_closing_crashed_can_be_ordered_again(commerce: Commerce) -> None:
+    guest = await filled(commerce)
+    commerce.faults.add(Fault("crash_after_place"))
+    assert (await send(commerce, json={"query": PLACE % guest.cart})).status_code == 500
+    assert (await guest.quote())["is_active"] is True
+    assert "errors" not in await guest.place()
+    assert [order.quote_id for order in commerce.orders] == [1, 1]
+    assert (await guest.quote())["is_active"] is False
+
+
 async def test_a_dropped_connection_has_placed_the_order(commerce: Commerce) -> None:
     guest = await filled(commerce)
     commerce.faults.add(Fault("drop", match="Place"))

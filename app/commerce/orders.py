@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import quote
 
 from app.commerce.client import NOT_FOUND, UNAUTHORIZED, Reply, StoreContext
-from app.commerce.placing import Claim, Claims, Placed, Standing
+from app.commerce.placing import KEPT, Claim, Claims, Placed, Standing
 from app.commerce.reads import Reads
 from app.commerce.rest import Rest
 from app.errors import (
@@ -152,10 +152,20 @@ class Orders:
             log.error("orders.several", quote=quote_id, numbers=[order.number for order in orders])
         return orders[0] if orders else None
 
-    async def comment(self, order_id: int, text: str) -> None:
-        """Adds a comment to an order's history that only the shop's staff see. Raises an `UpstreamError`."""
+    async def comment_once(self, quote_id: int, order_id: int, text: str) -> None:
+        """Adds a comment to an order's history that only the shop's staff see; of all calls for a cart the first does.
+
+        Raises an `UpstreamError`, when the next one will, or `StateUnavailable`.
+        """
+        key = f"orders:commented:{quote_id}"
+        if not await self._state.put(key, b"1", KEPT, absent=True):
+            return
         history = {"comment": text, "is_visible_on_front": 0, "is_customer_notified": 0}
-        await self._rest.post(f"orders/{order_id}/comments", {"statusHistory": history})
+        try:
+            await self._rest.post(f"orders/{order_id}/comments", {"statusHistory": history})
+        except UpstreamError:
+            await self._state.delete(key)
+            raise
 
     async def place(
         self, cart_id: str, quote_id: int, store: StoreContext, headers: Mapping[str, str] | None = None

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 import orjson
 import strawberry
 
+from app.auth.sessions import SessionEnded
 from app.commerce.client import NOT_FOUND
 from app.commerce.orders import OrderPending, OrderRefused
-from app.errors import BadInput, UpstreamError, UpstreamFailed, UpstreamInvalid, VitrineError
+from app.errors import BadInput, StateUnavailable, UpstreamError, UpstreamFailed, UpstreamInvalid, VitrineError
 from app.storefront.addresses import AddressInput, commerce_address
 from app.storefront.basket import Basket
 from app.storefront.checkout import CHECKOUT, Checkout, agreements_of
@@ -119,19 +120,30 @@ class CheckoutMutation:
         agreed = sorted({str(each) for each in agreements or ()})
         session = await info.context.shopper.opened()
         if session is None:
-            raise Mendable("CART_EXPIRED", "There is no session: it has run out, and its cart with it.")
+            raise _no_session()
         fingerprint = hashlib.sha256(orjson.dumps({"agreements": agreed})).digest()
 
         async def place() -> bytes:
             return (await _place(info, agreed)).encode()
 
         scope = hashlib.sha256(session.token.encode()).hexdigest()
-        number = await info.context.once.run(scope, idempotency_key, fingerprint, place, pending=OrderPending)
+        try:
+            number = await info.context.once.run(scope, idempotency_key, fingerprint, place, pending=OrderPending)
+        except SessionEnded:
+            # It ended while this call was under way: to the shopper that is the same as a moment earlier.
+            raise _no_session() from None
         return PlaceOrderPayload(number=number.decode())
 
 
+def _no_session() -> Mendable:
+    return Mendable("CART_EXPIRED", "There is no session: it has run out, and its cart with it.")
+
+
 async def _place(info: Info, agreed: list[str]) -> str:
-    """Places the order of the shopper's cart and returns its number. Raises what keeps it from being placed."""
+    """Places the order of the shopper's cart and returns its number.
+
+    Raises what keeps it from being placed: `SessionEnded` too, but never once there is an order.
+    """
     context = info.context
     basket = Basket(context)
     # An order of unknown outcome may have ended the cart that was lost: what became of it is found by its number.
@@ -149,7 +161,7 @@ async def _place(info: Info, agreed: list[str]) -> str:
     cart_id = str(kept["id"])
     quote = kept.get("quote")
     if quote is None:
-        # Kept before placing: once the cart is ordered its number cannot be asked any more (recording pay-013).
+        # Kept, so that this shopper's other calls need not ask Commerce for it again.
         try:
             quote = await context.orders.quote_id(cart_id, context.store)
         except UpstreamFailed as error:
@@ -166,7 +178,11 @@ async def _place(info: Info, agreed: list[str]) -> str:
             raise CartGone from None
         raise Mendable(code_of(refused.reason), refused.reason) from None
     await _record_agreements(info, int(quote), placed.order_id, terms, agreed)
-    await basket.ordered(cart_id, placed.number)
+    try:
+        await basket.ordered(cart_id, placed.number)
+    except (SessionEnded, StateUnavailable) as error:
+        # There is an order, and whoever asked for it must hear of it, whether or not we can remember it.
+        log.warning("checkout.order_unkept", quote=quote, code=error.code)
     return placed.number
 
 
@@ -184,8 +200,8 @@ async def _record_agreements(
             order_id = placed.order_id if placed else None
         if order_id is None:
             raise UpstreamInvalid("the order that was placed is not listed")
-        await orders.comment(order_id, f"The shopper agreed to: {', '.join(named)}.")
-    except UpstreamError as error:
+        await orders.comment_once(quote, order_id, f"The shopper agreed to: {', '.join(named)}.")
+    except (UpstreamError, StateUnavailable) as error:
         log.error("checkout.agreement_unrecorded", quote=quote, code=error.code, detail=error.detail)
 
 

@@ -267,7 +267,7 @@ class Buyer:
                 placed = [Placed(each["increment_id"], each["entity_id"]) for each in items]
                 return _same("order", await orders.find(1), placed[0] if placed else None)
             if exchange.request.method == "POST" and below.endswith("/comments"):
-                await orders.comment(1, "recorded")
+                await orders.comment_once(next(self._quotes), 1, "recorded")
                 sent, recorded = self._commerce.posted[0], json.loads(exchange.request.body)
                 unknown = sorted(sent["statusHistory"].keys() - recorded["statusHistory"].keys())
                 return _same("keys of the comment that were not recorded", unknown, [])

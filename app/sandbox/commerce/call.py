@@ -28,7 +28,7 @@ async def _at_once() -> None:
 @dataclass(slots=True)
 class Call:
     """The context of one GraphQL request. `tags` collects what its reply depends on; `work` is awaited by what takes
-    its time; `recaptcha` is the token that came along."""
+    its time; `crashes` says that what is being done ends half done; `recaptcha` is the token that came along."""
 
     shop: Shop
     index: Index
@@ -42,6 +42,7 @@ class Call:
     memo: dict[Any, Any] = field(default_factory=dict)
     work: Callable[[], Awaitable[None]] = _at_once
     recaptcha: str | None = None
+    crashes: bool = False
 
     @property
     def group(self) -> int:

@@ -22,9 +22,10 @@ KINDS = (
     "place_after_close",
     "error_after_place",
     "error_before_place",
+    "crash_after_place",
 )
 # Faults of placing an order: only a request that does so gets them.
-PLACING = ("place_then_hang", "place_after_close", "error_after_place", "error_before_place")
+PLACING = ("place_then_hang", "place_after_close", "error_after_place", "error_before_place", "crash_after_place")
 
 INTERNAL_ERROR = {"message": "Internal server error", "extensions": {"category": "internal"}}
 
@@ -41,7 +42,8 @@ class Fault:
     Of placing: `place_then_hang` places the order and then answers nothing until the client gives up.
     `place_after_close` checks the cart, answers nothing, and places the order `seconds` after the client's connection
     closed. Both end after `patience` seconds if the client never gives up. `error_after_place` places the order and
-    answers 500, `error_before_place` answers 500 and places nothing. `slow` and `drop` place it too.
+    answers 500, `error_before_place` answers 500 and places nothing. `crash_after_place` answers 500 between saving the
+    order and closing the cart, which can then be ordered again. `slow` and `drop` place it too.
     """
 
     kind: str

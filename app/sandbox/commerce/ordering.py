@@ -198,7 +198,7 @@ def _placed(context: Call, cart: Cart, order: Order) -> None:
     order.created_at = order.updated_at = orders.stamp()
     order.token = context.shop.token("order")
     orders.placed.append(order)
-    cart.active, cart.reserved = False, order.increment_id
+    cart.active, cart.reserved = context.crashes, order.increment_id
     context.shop.carts.touch(cart)
     for line in order.lines:
         for sku, amount in line.takes.items():

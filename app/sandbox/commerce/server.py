@@ -157,12 +157,13 @@ class Commerce:
         async def work(pause: Callable[[], Awaitable[None]]) -> Response:
             call, refused = self._called(request)
             call.work = pause
+            call.crashes = fault is not None and fault.kind == "crash_after_place"
             answer = refused or await self._engine.perform(asked.query, asked.variables, call, request.method == "GET")
             self.failures += answer.failures
             return self._json(request, orjson.dumps(_spoilt(answer, fault).body), answer.status, call, ())
 
         response = await self._placings.run(work, fault, receive)
-        if fault is not None and fault.kind == "error_after_place" and response is not None:
+        if fault is not None and fault.kind in ("error_after_place", "crash_after_place") and response is not None:
             return Response(html_error(self.public_url, f"fault {fault.fired}"), 500, media_type="text/html")
         return response
 
