@@ -209,6 +209,10 @@ class Buyer:
     async def _stepped(self, exchange: Exchange, headers: Mapping[str, str], value: Any) -> list[str]:
         """A mutation whose payload has the cart or the checkout after it."""
         query, variables = public(exchange)
+        if "cartRemoveCoupons" in query:
+            # The product takes off the one that there is, and only that.
+            applied = self._cart(FULL).get("applied_coupons") or ()
+            variables = {"codes": [coupon["code"] for coupon in applied] or ["recorded"]}
         # Where both addresses are the same, the product sets them in one go.
         self._commerce.steps.setdefault("setShippingAddressesOnCart", [(value, [])])
         payload = await self._ask(query, variables, headers)
