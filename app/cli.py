@@ -1,4 +1,4 @@
-"""The command line: `vitrine serve | demo | doctor | schema | sandbox`."""
+"""The command line: `vitrine serve | demo | doctor | cache | schema | sandbox`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
+from app.cache_cli import commands
 from app.settings import Settings
 from app.telemetry import configure_logs
 
@@ -50,6 +51,9 @@ def load_settings() -> Settings:
             err.print(f"[red]setting[/] {name or 'together'}: {problem['msg'].removeprefix('Value error, ')}")
         err.print("Settings come from the environment or from a file .env; .env.example lists them all.")
         raise typer.Exit(2) from None
+
+
+cli.add_typer(commands(load_settings), name="cache")
 
 
 @cli.command()
@@ -118,6 +122,7 @@ def _demo_settings(port: int, commerce_url: str) -> Settings:
         "public_url": f"http://localhost:{port}",
         "allowed_origins": f"http://127.0.0.1:{port}",
         "redis_state_url": "memory://",
+        "redis_cache_url": "memory://",
         "session_keys": base64.b64encode(secrets.token_bytes(32)).decode(),
         "commerce_admin_username": "admin",
         "commerce_admin_password": "Admin-passw0rd",

@@ -132,13 +132,15 @@ class Cache:
             raise StateUnavailable(f"purge: {type(error).__name__}") from None
 
     async def close(self) -> None:
-        """Ends what goes on in the background."""
+        """Ends what goes on in the background, and closes the connections to Redis."""
         tasks: list[asyncio.Task[Any]] = [*self._refills, *self._flights.values(), *self._asking.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._guard is not None:
             await self._guard.close()
+        if self._shared is not None:
+            await self._shared.close()
 
     # Looking into Redis
 
@@ -189,7 +191,8 @@ class Cache:
         came = time.monotonic()
         while True:
             flight = self._flights.get(place)
-            if flight is None:
+            # One that has just ended may still stand there; awaiting it would not even let others go on.
+            if flight is None or flight.done():
                 flight = self._flights[place] = asyncio.create_task(self._fly(place, times, fetch))
                 flight.add_done_callback(lambda done: self._ended(place, done))
             landed = await asyncio.shield(flight)

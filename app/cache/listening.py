@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 
 from app.cache.local import Local
 from app.cache.shared import CHANNEL, Shared, Ticket
+from app.redis_client import disconnect
 from app.telemetry import log
 
 BEATING = 0.25  # seconds between heartbeats
@@ -31,24 +32,28 @@ class Listening:
         self._client = client
         self._stores = stores
         self._tasks: list[asyncio.Task[None]] = []
+        # A cancellation that meets a time-out inside the Redis client can be lost in it.
+        self._stopped = False
 
     def start(self) -> None:
         """Begins in the background."""
         self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._beat())]
 
     async def stop(self) -> None:
-        """Ends it, and empties what it kept true."""
+        """Ends it, empties what it kept true, and closes the client."""
+        self._stopped = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._local.clear()
+        await disconnect(self._client)
 
     async def _listen(self) -> None:
-        while True:
+        while not self._stopped:
             channel = self._client.pubsub()
             try:
                 await channel.subscribe(CHANNEL)
-                while True:
+                while not self._stopped:
                     message = await channel.get_message(ignore_subscribe_messages=True, timeout=5.0)
                     if message is not None and message.get("type") in ("message", b"message"):
                         self._hear(message["data"])
@@ -68,11 +73,13 @@ class Listening:
             log.warning("cache.purge_without_tags", store=store)
 
     async def _beat(self) -> None:
-        while True:
+        while not self._stopped:
             for store in tuple(self._stores()):
                 try:
                     async with asyncio.timeout(BEATING):
                         await self._shared.beat(store)
+                        # Every time: it may have been evicted.
+                        await self._shared.note(store)
                 except (RedisError, OSError, TimeoutError):
                     # Silence says it to everybody.
                     pass

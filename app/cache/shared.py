@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -28,9 +29,11 @@ from urllib.parse import quote, unquote
 from redis.exceptions import NoScriptError
 
 from app.cache.entry import Entry
+from app.redis_client import disconnect
 
 PREFIX = "vitrine:cache:"
 CHANNEL = f"{PREFIX}purges"
+STORES = f"{PREFIX}stores"
 LONGEST = 8 * 86_400.0  # seconds that a generation is kept after the last fill: more than any entry
 LOG_KEPT = 3_600_000  # milliseconds without a fetch after which a log is forgotten
 LOG_LENGTH = 50_000  # purged tags after which a log is begun anew
@@ -204,6 +207,22 @@ class Shared:
         keys = [_log(store), f"{PREFIX}{{{store}}}:beat"]
         return _ticket(await self._run(_BEAT, keys, [*_new_log(), CHANNEL, store, str(BEAT)]))
 
+    async def note(self, store: str) -> None:
+        """Notes that there is such a store view."""
+        await self._redis.sadd(STORES, store)
+
+    async def stores(self) -> set[str]:
+        """The store views that any process has noted."""
+        return {_plain(store) for store in await self._redis.smembers(STORES)}
+
+    async def count(self) -> Counter[tuple[str, str]]:
+        """How many entries there are, by store view and operation. It looks at every key: for people."""
+        counted: Counter[tuple[str, str]] = Counter()
+        async for key in self._redis.scan_iter(match=f"{PREFIX}*:entry:*"):
+            store, _, rest = _plain(key).removeprefix(f"{PREFIX}{{").partition("}:entry:")
+            counted[store, rest.partition(":")[0]] += 1
+        return counted
+
     async def lease(self, store: str, key: str, holder: str, seconds: float) -> bool:
         """Takes the right to fetch what belongs under a key, for so long at most; False: another has it."""
         milliseconds = max(1, int(seconds * 1000))
@@ -212,6 +231,10 @@ class Shared:
     async def release(self, store: str, key: str, holder: str) -> None:
         """Gives that right back."""
         await self._run(_RELEASE, [_lease(store, key)], [holder])
+
+    async def close(self) -> None:
+        """Closes the client's connections."""
+        await disconnect(self._redis)
 
     async def ping(self) -> None:
         """Asks for something that does not exist."""
@@ -255,6 +278,10 @@ def _lease(store: str, key: str) -> str:
 
 def _generations(store: str) -> str:
     return f"{PREFIX}{{{store}}}:tag:"
+
+
+def _plain(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def _tag(tag: str) -> str:

@@ -145,7 +145,7 @@ class Responses:
             if recording.failed:
                 raise _Failed(captured)
             whole = recording.whole and captured.status == 200
-            tags = recording.tags if whole else ()
+            tags = [*recording.tags, "operation:response"] if whole else []
             return Fetched(bytes(captured.body), tags, recording.until, whole=whole, value=captured)
 
         return await self._cache.read(question.store, question.key, self._times, fetch)
