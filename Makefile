@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test check format browser redis schema schemas conformance storm live graphiql lock clean
+.PHONY: help install demo test check format browser redis schema schemas conformance storm bench live graphiql lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -60,6 +60,9 @@ conformance: $(STAMP) ## replay recorded exchanges against the stand-in: make co
 
 storm: $(STAMP) ## 1,000 carts, each ordered by five calls at once while Commerce and Redis fail
 	@$(BIN)/python -m tests.orders_storm --carts 1000
+
+bench: $(STAMP) ## CPU time of a category page, with compiled functions and by graphql-core alone
+	@$(BIN)/python -m bench.execution
 
 live: $(STAMP) ## the journeys against a real Commerce, read-only: make live COMMERCE_URL=https://...
 	@test -n "$(COMMERCE_URL)" || { echo 'say which Commerce: make live COMMERCE_URL=https://shop.example.com'; exit 1; }
