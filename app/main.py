@@ -241,8 +241,11 @@ def credentials(settings: Settings) -> Credentials | None:
     return None
 
 
-def create_app(settings: Settings, *, transport: httpx2.AsyncBaseTransport | None = None) -> FastAPI:
-    """The whole application for these settings; `transport` stands in for the network in tests."""
+def create_app(
+    settings: Settings, *, transport: httpx2.AsyncBaseTransport | None = None, compiled: bool = True
+) -> FastAPI:
+    """The whole application for these settings; `transport` stands in for the network in tests, and `compiled` is as in
+    `build_schema`."""
     parts = build_parts(settings, transport=transport)
     app = FastAPI(
         title="Vitrine",
@@ -285,6 +288,7 @@ def create_app(settings: Settings, *, transport: httpx2.AsyncBaseTransport | Non
             limits=Limits(settings.graphql_max_depth, settings.graphql_max_fields, settings.graphql_max_aliases),
             tokens=settings.graphql_max_tokens,
             introspection=settings.introspection or settings.graphiql,
+            compiled=compiled,
         ),
         parts.open_context,
         metrics=parts.metrics,

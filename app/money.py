@@ -1,6 +1,7 @@
 """Amounts of money: exact decimals in a currency's own number of digits."""
 
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from functools import lru_cache
 
 # ISO 4217: the currencies whose minor unit is not a hundredth.
 _NO_DIGITS = (
@@ -34,6 +35,8 @@ def digits(currency: str) -> int:
     return _DIGITS.get(currency, 2)
 
 
+# A page repeats its prices: lowest, highest, regular and final are often one. By type too, for True is no 1 here.
+@lru_cache(maxsize=4096, typed=True)
 def exact(value: int | float | str, currency: str) -> Decimal:
     """An upstream's JSON number as the exact amount that it stands for, rounded half up to the minor unit.
 
@@ -43,6 +46,8 @@ def exact(value: int | float | str, currency: str) -> Decimal:
         amount = Decimal(str(value))
         if not amount.is_finite():
             raise ValueError(f"{value!r} is no amount")
-        return amount.quantize(Decimal(1).scaleb(-digits(currency)), ROUND_HALF_UP)
+        rounded = amount.quantize(Decimal(1).scaleb(-digits(currency)), ROUND_HALF_UP)
+        # 0.0 and -0.0 are one to whatever keeps what was asked; an amount of nothing has no sign.
+        return rounded or abs(rounded)
     except InvalidOperation:
         raise ValueError(f"{value!r} is no amount") from None

@@ -6,7 +6,7 @@ import pytest
 from graphql import DocumentNode, SelectionSetNode, parse
 
 from app.errors import TooExpensive
-from app.storefront.limits import LimitQueries, Limits, check, limit_queries
+from app.storefront.limits import Limits, check
 
 ROOMY = Limits(depth=1000, fields=10**30, aliases=10**30)
 
@@ -188,11 +188,3 @@ def test_introspection_is_not_measured_but_what_stands_beside_it_is() -> None:
 
 def test_a_field_that_only_looks_like_introspection_further_down_is_measured() -> None:
     assert size("{ a { __schema { b { c } } } }") == (4, 4, 0)
-
-
-def test_the_extension_is_one_class_per_limits_that_carries_them() -> None:
-    extension = limit_queries(Limits(1, 2, 3))
-    assert issubclass(extension, LimitQueries)
-    assert extension.limits == Limits(1, 2, 3)
-    assert limit_queries(Limits(4, 5, 6)).limits == Limits(4, 5, 6)
-    assert extension.limits == Limits(1, 2, 3)

@@ -49,6 +49,8 @@ class Reads:
         """The reply to an operation with these optional parts. Variables that the document does not declare (another
         variant does) are left out; `headers` are the shopper's, for what is his own. Raises an `UpstreamError`."""
         documents = self.capabilities.operations.documents(name, flags, self._limit)
+        if len(documents) == 1:
+            return await self._ask(documents[0], variables, context, headers=headers)
         replies = await asyncio.gather(*(self._ask(each, variables, context, headers=headers) for each in documents))
         first = replies[0]
         for more in replies[1:]:

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -26,7 +27,7 @@ RETRY_AFTER = 5.0  # seconds between tries of a request's own to learn the store
 FEW = 4  # store views read at once: a start must not be a storm
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StoreView:
     """One store view: its code, what Commerce's `storeConfig` says of it, and its currencies."""
 
@@ -35,12 +36,12 @@ class StoreView:
     currency: str
     currencies: tuple[str, ...]
 
-    @property
+    @cached_property
     def base_urls(self) -> tuple[str, ...]:
         """Where Commerce's own links of this store view point, the longest first."""
         return self._urls("base_url", "secure_base_url", "base_link_url", "secure_base_link_url")
 
-    @property
+    @cached_property
     def media_urls(self) -> tuple[str, ...]:
         """Where Commerce keeps this store view's media, the longest first."""
         return self._urls("base_media_url", "secure_base_media_url")

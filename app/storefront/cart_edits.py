@@ -170,8 +170,9 @@ class CartMutation:
             went = went_in(lines[part], before, node, bool(told))
             errors += line_errors(told, lines[part], went, len(added))
             added += went
-        if len(lines) > 1:
-            # Totals of the answer to several lines are stale (recording cart-121): the cart is read again.
+        if len(lines) > 1 or errors:
+            # The answer to several lines has stale totals, that to a refused one no discounts (recordings cart-121,
+            # cart-016): the cart is read again.
             node = await basket.look(()) or {}
         return CartAddPayload(
             cart=Cart.of(node, info.context.links),

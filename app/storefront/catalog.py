@@ -68,51 +68,60 @@ class LandingBlock:
 @strawberry.type(description="A category of the catalogue.")
 class Category:
     node: strawberry.Private[Node]
-    page_reply: strawberry.Private[Reply | None]
+    links: strawberry.Private[Links]
+    page: strawberry.Private[tuple[Listing, Reply] | None]
     uid: strawberry.ID = described("The category's identifier.")
     name: str = described("The category's name.")
     url_key: str | None = described("The last part of its path.")
     url_path: str = described("The category's path.")
     url: str | None = described("The category's URL in the storefront.")
     level: int = described("How deep the category is, 2 for the top of the navigation.")
-    description: str | None = described("The description, as HTML that is safe to show.")
     image: str | None = described("The URL of the category's picture.")
     display: str | None = described("What the page shows: PRODUCTS, PAGE (its block) or PRODUCTS_AND_PAGE.")
     product_count: int = described("How many products the category has.")
     default_sort: str | None = described("What its products are sorted by, if not by the store's default.")
     breadcrumbs: list[Breadcrumb] = described("The way to the category from the top, without itself.")
     children: list[NavigationItem] = described("The categories right below it that belong into the menu.")
-    landing_block: LandingBlock | None = described("The content that the category shows.")
-    seo: Seo = described("What the category's page says of itself to search engines.")
 
     @classmethod
-    def of(cls, node: Node, page_reply: Reply | None, links: Links) -> Category:
-        """From Commerce's `CategoryTree`; `page_reply` when a page of its products came with it."""
-        block = node.get("cms_block")
+    def of(cls, node: Node, page: tuple[Listing, Reply] | None, links: Links) -> Category:
+        """From Commerce's `CategoryTree`; `page` is the page of its products that came with it, if one did."""
         return cls(
             node=node,
-            page_reply=page_reply,
+            links=links,
+            page=page,
             uid=strawberry.ID(str(node["uid"])),
             name=plain(node.get("name")) or "",
             url_key=node.get("url_key"),
             url_path=node["url_path"],
             url=category_url(node, links),
             level=node.get("level") or 0,
-            description=links.html(node.get("description")) or None,
             image=links.category_picture(node.get("image")),
             display=node.get("display_mode"),
             product_count=node.get("product_count") or 0,
             default_sort=node.get("default_sort_by"),
             breadcrumbs=Breadcrumb.trail(node.get("breadcrumbs"), links),
             children=NavigationItem.menu(node.get("children"), links),
-            landing_block=block
-            and LandingBlock(
-                identifier=block["identifier"],
-                title=plain(block.get("title")),
-                content=links.html(block.get("content")) or "",
-            ),
-            seo=Seo.of(node, links),
         )
+
+    @strawberry.field(description="The description, as HTML that is safe to show.")
+    def description(self) -> str | None:
+        return self.links.html(self.node.get("description")) or None
+
+    @strawberry.field(description="The content that the category shows.")
+    def landing_block(self) -> LandingBlock | None:
+        block = self.node.get("cms_block")
+        if not block:
+            return None
+        return LandingBlock(
+            identifier=block["identifier"],
+            title=plain(block.get("title")),
+            content=self.links.html(block.get("content")) or "",
+        )
+
+    @strawberry.field(description="What the category's page says of itself to search engines.")
+    def seo(self) -> Seo:
+        return Seo.of(self.node, self.links)
 
     @strawberry.field(description="A page of the category's products.")
     async def products(
@@ -123,10 +132,13 @@ class Category:
         sort: ProductSort | None = None,
         filter: list[ProductFilter] | None = None,
     ) -> ProductList | None:
+        fixed = {"category_uid": {"eq": self.uid}}
+        if self.page is not None:
+            # It was read by these very arguments: a query can ask for no others beside them.
+            listing, reply = self.page
+            return await listing.of(reply, fixed)
         listing = Listing(info.context, selected(info), info, page, page_size, sort, filter, CATEGORY_FILTERS)
-        if self.page_reply is not None:
-            return await listing.of(self.page_reply, {"category_uid": {"eq": self.uid}})
-        return await listing.ask({"category_uid": {"eq": self.uid}})
+        return await listing.ask(fixed)
 
 
 async def find_category(info: Info, url_path: str) -> Category | None:
@@ -148,7 +160,8 @@ async def find_category(info: Info, url_path: str) -> Category | None:
         return None
     # Another store's category tree can have a category of the same path; then the products may be those of the other.
     node = next((item for item in items if _belongs(item, context.links)), items[0])
-    return Category.of(node, reply if len(items) == 1 else None, context.links)
+    page = (listing, reply) if listing is not None and reply is not None and len(items) == 1 else None
+    return Category.of(node, page, context.links)
 
 
 def _belongs(node: Node, links: Links) -> bool:

@@ -138,11 +138,15 @@ class Context:
 
     async def fresh(self, name: str, flags: Iterable[str], variables: Mapping[str, object]) -> Reply:
         """The reply to a read of what belongs to one shopper: asked anew each time, and kept nowhere."""
-        return await self._reads.read(name, frozenset(flags), variables, self.store, headers=self.caller.handed_on)
+        reply = await self._reads.read(name, frozenset(flags), variables, self.store, headers=self.caller.handed_on)
+        self.problems.extend(reply.partial)
+        return reply
 
     async def write(self, name: str, flags: Iterable[str], variables: Mapping[str, object]) -> Reply:
         """The reply to a mutation, sent once. Raises an `UpstreamError`."""
-        return await self._reads.write(name, frozenset(flags), variables, self.store, headers=self.caller.handed_on)
+        reply = await self._reads.write(name, frozenset(flags), variables, self.store, headers=self.caller.handed_on)
+        self.problems.extend(reply.partial)
+        return reply
 
     async def products(
         self, skus: Iterable[str], flags: frozenset[str], variables: Mapping[str, object]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from graphql import (
@@ -13,7 +12,6 @@ from graphql import (
     OperationDefinitionNode,
     SelectionSetNode,
 )
-from strawberry.extensions import SchemaExtension
 
 from app.errors import TooExpensive
 
@@ -91,20 +89,3 @@ class _Measure:
             self._known[name] = Size()
             self._known[name] = self.selection(definition.selection_set if definition else None)
         return self._known[name]
-
-
-class LimitQueries(SchemaExtension):
-    """Checks every document against `limits` before it is validated."""
-
-    limits: Limits
-
-    def on_validate(self) -> Iterator[None]:
-        document = self.execution_context.graphql_document
-        if document is not None:
-            check(document, self.limits)
-        yield
-
-
-def limit_queries(limits: Limits) -> type[LimitQueries]:
-    """The extension for these limits; a class, because strawberry makes an instance for each request."""
-    return type("LimitQueries", (LimitQueries,), {"limits": limits})

@@ -132,8 +132,11 @@ class Links:
 
     def _media(self, url: str) -> str:
         """A URL of Commerce's media where they are now; any other as it is."""
-        base = next((base for base in self.view.media_urls if url.startswith(base)), None)
-        return f"{self.media}/{url[len(base) :]}" if base and self.media else url
+        if self.media:
+            for base in self.view.media_urls:
+                if url.startswith(base):
+                    return f"{self.media}/{url[len(base) :]}"
+        return url
 
     def _moved(self, url: str) -> str:
         """A URL of Commerce as the storefront's; any other as it is."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 
 import strawberry
 
@@ -27,6 +28,7 @@ class Rating:
         return cls(average=stars(node.get("rating_summary") or 0) if count else None, count=count)
 
 
+@lru_cache(maxsize=256)
 def stars(percent: float) -> Decimal:
     """A rating in percent as one from 0 to 5 stars."""
     return (Decimal(str(percent)) / 20).quantize(Decimal("0.01"))

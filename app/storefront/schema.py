@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, cast
 
 import strawberry
-from graphql import GraphQLError, OperationDefinitionNode
-from strawberry.extensions import (
-    DisableIntrospection,
-    MaxTokensLimiter,
-    ParserCache,
-    SchemaExtension,
-    ValidationCache,
-)
+from graphql import GraphQLError, NoSchemaIntrospectionCustomRule
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
-from strawberry.types.graphql import OperationType
 
-from app.errors import BadRequest
 from app.storefront.cart import CartQuery
 from app.storefront.cart_edits import CartMutation
 from app.storefront.catalog import CatalogQuery
 from app.storefront.checkout import CheckoutQuery
 from app.storefront.checkout_steps import CheckoutMutation
+from app.storefront.compiled import compiled_executor
 from app.storefront.content import ContentQuery
-from app.storefront.limits import Limits, limit_queries
+from app.storefront.documents import Documents, prepared
+from app.storefront.keeping import Kept
+from app.storefront.limits import Limits
 from app.storefront.orders import OrderQuery
 from app.storefront.products import PRODUCT_TYPES
 from app.storefront.shipping import ShippingQuery
@@ -49,8 +42,8 @@ PUBLIC = frozenset(
         "stores",
     }
 )
-CACHED_DOCUMENTS = 256
-CACHED_LENGTH = 16_384  # characters
+# A document is kept as up to 110 bytes for each of its characters, and the plan for it as up to 30.
+CACHED = {"most": 256, "longest": 16_384, "total": 262_144}
 LIMITS = Limits(depth=15, fields=1000, aliases=30)
 
 
@@ -71,65 +64,20 @@ class Schema(strawberry.Schema):
         del errors, execution_context
 
 
-class ParsedOnce(ParserCache):
-    """Keeps parsed documents, but for long ones: callers choose the texts, so what is kept of them is bounded."""
+def build_schema(
+    *, limits: Limits = LIMITS, tokens: int = 3000, introspection: bool = True, compiled: bool = True
+) -> Schema:
+    """The public schema with these limits; `introspection` says whether it tells about itself.
 
-    def __init__(self) -> None:
-        super().__init__(maxsize=CACHED_DOCUMENTS)
-
-    def on_parse(self) -> Iterator[None]:
-        return super().on_parse() if len(self.execution_context.query or "") <= CACHED_LENGTH else iter([None])
-
-
-class ValidatedOnce(ValidationCache):
-    """Keeps what validation said of documents that are kept."""
-
-    def __init__(self) -> None:
-        super().__init__(maxsize=CACHED_DOCUMENTS)
-
-    def on_validate(self) -> Iterator[None]:
-        return super().on_validate() if len(self.execution_context.query or "") <= CACHED_LENGTH else iter([None])
-
-
-class Guarded(SchemaExtension):
-    """Refuses mutations of requests that may change nothing."""
-
-    def on_execute(self) -> Iterator[None]:
-        forbidden = getattr(self.execution_context.context, "forbidden", None)
-        if forbidden is not None and self.execution_context.operation_type is OperationType.MUTATION:
-            raise forbidden
-        yield
-
-
-class NamedOperation(SchemaExtension):
-    """Refuses a document of several operations of which none is named; strawberry would take the first."""
-
-    def on_validate(self) -> Iterator[None]:
-        document = self.execution_context.graphql_document
-        operations = (
-            [node for node in document.definitions if isinstance(node, OperationDefinitionNode)] if document else []
-        )
-        if len(operations) > 1 and not getattr(self.execution_context.context, "operation_name", None):
-            raise BadRequest("operationName must name one of the operations")
-        yield
-
-
-def build_schema(*, limits: Limits = LIMITS, tokens: int = 3000, introspection: bool = True) -> Schema:
-    """The public schema with these limits; `introspection` says whether it tells about itself."""
-    extensions: list[Any] = [
-        limit_queries(limits),
-        NamedOperation,
-        Guarded,
-        lambda: MaxTokensLimiter(max_token_count=tokens),
-        ParsedOnce,
-        ValidatedOnce,
-    ]
-    if not introspection:
-        extensions.append(DisableIntrospection)
+    `compiled` of False leaves all of the execution to graphql-core, for those who compare.
+    """
+    rules = () if introspection else (NoSchemaIntrospectionCustomRule,)
+    documents = Documents(Kept(**CACHED), limits=limits, tokens=tokens, rules=rules)
     return Schema(
         query=Query,
         mutation=Mutation,
         types=cast(Any, PRODUCT_TYPES),
-        extensions=extensions,
+        extensions=[prepared(documents)],
+        execution_context_class=compiled_executor(Kept(**CACHED)) if compiled else None,
         config=StrawberryConfig(auto_camel_case=True, disable_field_suggestions=not introspection),
     )
