@@ -185,3 +185,22 @@ async def test_an_order_of_unknown_outcome_gives_its_number_whatever_the_shopper
             assert await order(api, key) == {"number": placed.increment_id, "userErrors": []}
         assert (await add(api, {"sku": "TT-C01"}))["userErrors"] == []
         assert len(api.commerce.orders) == 1
+
+
+async def test_a_key_is_about_the_same_cart_whatever_the_shopper_began_since() -> None:
+    """Its order was pending; then he filled another cart, and asked again as he was told to."""
+    async with shopping("2.4.4", order_patience=1) as api:
+        await get_ready(api)
+        fault = api.commerce.faults.add(Fault("place_after_close", times=1, seconds=0.9))
+        while not fault.fired:
+            pending = await do(api, PLACE, key="the-first-cart", agreements=["1"])
+            assert [error["code"] for error in pending["userErrors"]] == ["ORDER_PENDING"]
+        await api.commerce.settled()
+        [order] = api.commerce.orders
+        for _ in range(2):
+            await add(api, {"sku": "TT-C12"})
+        for _ in range(3):
+            again = await do(api, PLACE, key="the-first-cart", agreements=["1"])
+            assert (again["number"], again["userErrors"]) == (order.increment_id, [])
+        assert len(api.commerce.orders) == 1
+        assert await api.data("{ cart { quantity } }") == {"cart": {"quantity": "2"}}

@@ -118,9 +118,17 @@ class Basket:
         """What the session knows of the cart that is no more."""
         return await self._context.shopper.lost_cart(self._website)
 
-    async def note(self, cart_id: str, **facts: Any) -> None:
-        """Keeps facts about the cart in the session."""
-        await self._context.shopper.note(self._website, cart_id, **facts)
+    async def bound(self, key: str) -> Mapping[str, Any] | None:
+        """The cart that an idempotency key was about."""
+        return await self._context.shopper.bound(self._website, key)
+
+    async def bind(self, key: str, cart_id: str, quote: int) -> None:
+        """Ties a key to a cart, before its order is placed."""
+        await self._context.shopper.bind(self._website, key, cart_id, quote)
+
+    async def unbind(self, key: str) -> None:
+        """Ties a key to no cart any more."""
+        await self._context.shopper.unbind(self._website, key)
 
     async def _send(
         self,

@@ -124,7 +124,7 @@ class CheckoutMutation:
         fingerprint = hashlib.sha256(orjson.dumps({"agreements": agreed})).digest()
 
         async def place() -> bytes:
-            return (await _place(info, agreed)).encode()
+            return (await _place(info, agreed, idempotency_key)).encode()
 
         scope = hashlib.sha256(session.token.encode()).hexdigest()
         try:
@@ -139,15 +139,16 @@ def _no_session() -> Mendable:
     return Mendable("CART_EXPIRED", "There is no session: it has run out, and its cart with it.")
 
 
-async def _place(info: Info, agreed: list[str]) -> str:
+async def _place(info: Info, agreed: list[str], key: str) -> str:
     """Places the order of the shopper's cart and returns its number.
 
     Raises what keeps it from being placed: `SessionEnded` too, but never once there is an order.
     """
     context = info.context
     basket = Basket(context)
-    # An order of unknown outcome may have ended the cart that was lost: what became of it is found by its number.
-    kept = await basket.kept() or await basket.lost()
+    # The same key is about the same cart for ever, whatever the shopper has begun since. Else it is his cart; or the
+    # one that was lost, which an order of unknown outcome may have ended: that is found by the cart's number.
+    kept = await basket.bound(key) or await basket.kept() or await basket.lost()
     if kept is None or not kept["made"]:
         number = await basket.last_order()
         if number is not None:
@@ -161,7 +162,6 @@ async def _place(info: Info, agreed: list[str]) -> str:
     cart_id = str(kept["id"])
     quote = kept.get("quote")
     if quote is None:
-        # Kept, so that this shopper's other calls need not ask Commerce for it again.
         try:
             quote = await context.orders.quote_id(cart_id, context.store)
         except UpstreamFailed as error:
@@ -169,11 +169,12 @@ async def _place(info: Info, agreed: list[str]) -> str:
                 raise
             await basket.ordered(cart_id, None)
             raise CartGone from None
-        await basket.note(cart_id, quote=quote)
+    await basket.bind(key, cart_id, int(quote))
     try:
         placed = await context.orders.place(cart_id, int(quote), context.store, context.caller.handed_on)
     except OrderRefused as refused:
         if says_gone(refused.reason):
+            await basket.unbind(key)
             await basket.ordered(cart_id, None)
             raise CartGone from None
         raise Mendable(code_of(refused.reason), refused.reason) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import string
 from collections.abc import Callable, Mapping
@@ -14,21 +15,25 @@ from app.errors import StateUnavailable
 CARTS = "carts"
 LOST = "lost"
 ORDERS = "orders"
+PLACING = "placing"
+KEYS = 8  # idempotency keys whose cart is remembered
 _LETTERS = string.ascii_letters + string.digits
 
 
 @dataclass(frozen=True, slots=True)
 class _Own:
-    """What a session knows of one website: the cart, one that was lost, and the number of the last order."""
+    """What a session knows of one website: the cart, one that was lost, the number of the last order, and which cart
+    each of the last idempotency keys was about."""
 
     cart: Mapping[str, Any] | None = None
     lost: Mapping[str, Any] | None = None
     order: str | None = None
+    placing: Mapping[str, Mapping[str, Any]] | None = None
 
     @classmethod
     def of(cls, data: Mapping[str, Any], website: str) -> _Own:
         """From a session's data."""
-        return cls(*((data.get(name) or {}).get(website) for name in (CARTS, LOST, ORDERS)))
+        return cls(*((data.get(name) or {}).get(website) for name in (CARTS, LOST, ORDERS, PLACING)))
 
 
 class Shopper:
@@ -110,7 +115,7 @@ class Shopper:
 
         def forget(own: _Own) -> _Own:
             if own.cart and _is(own.cart, cart_id):
-                own = _Own(lost={**own.cart, "told": False})
+                own = _Own(lost={**own.cart, "told": False}, placing=own.placing)
             return replace(own, lost=_told(own.lost)) if told and own.lost and _is(own.lost, cart_id) else own
 
         await self._change(website, forget)
@@ -137,9 +142,31 @@ class Shopper:
 
         def order(own: _Own) -> _Own:
             cart = None if _is(own.cart, cart_id) else own.cart
-            return _Own(cart, None if _is(own.lost, cart_id) else own.lost, number)
+            return _Own(cart, None if _is(own.lost, cart_id) else own.lost, number, own.placing)
 
         await self._change(website, order)
+
+    async def bound(self, website: str, key: str) -> Mapping[str, Any] | None:
+        """The cart that an idempotency key was about, if it was about any."""
+        return ((await self._own(website)).placing or {}).get(_short(key))
+
+    async def bind(self, website: str, key: str, cart_id: str, quote: int) -> None:
+        """Notes which cart a key is about, before its order is placed: the same key never means another one."""
+
+        def tie(own: _Own) -> _Own:
+            others = [pair for pair in (own.placing or {}).items() if pair[0] != _short(key)]
+            mine = (_short(key), {"id": cart_id, "quote": quote, "made": True})
+            cart = {**own.cart, "quote": quote} if own.cart and _is(own.cart, cart_id) else own.cart
+            return replace(own, cart=cart, placing=dict([*others[1 - KEYS :], mine]))
+
+        await self._change(website, tie)
+
+    async def unbind(self, website: str, key: str) -> None:
+        """Forgets which cart a key was about: it is no more, and was not ordered."""
+        await self._change(
+            website,
+            lambda own: replace(own, placing={k: v for k, v in (own.placing or {}).items() if k != _short(key)}),
+        )
 
     async def _own(self, website: str) -> _Own:
         session = await self.opened()
@@ -151,11 +178,15 @@ class Shopper:
 
         def change(data: Mapping[str, Any]) -> dict[str, Any]:
             own = edit(_Own.of(data, website))
-            parts = ((CARTS, own.cart), (LOST, own.lost), (ORDERS, own.order))
+            parts = ((CARTS, own.cart), (LOST, own.lost), (ORDERS, own.order), (PLACING, own.placing))
             return {**data, **{name: {**(data.get(name) or {}), website: part} for name, part in parts}}
 
         self._session = await self._sessions.change(session, change)
         return _Own.of(self._session.data, website)
+
+
+def _short(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()[:32]
 
 
 def _is(cart: Mapping[str, Any] | None, cart_id: str) -> bool:
