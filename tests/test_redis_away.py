@@ -39,6 +39,7 @@ async def test_without_redis_reads_go_on_writes_are_refused_and_no_session_is_lo
         for mutation, variables in ((ADD, {"lines": [{"sku": "TT-C12"}]}), (PLACE, {"key": "redis-is-away"})):
             answer = await api.post(mutation, UNSAFE, **variables)
             assert [error["extensions"]["code"] for error in answer.json()["errors"]] == ["STATE_UNAVAILABLE"]
+            assert answer.status_code == 503
             assert "set-cookie" not in answer.headers
         assert await api.codes("{ cart { quantity } }") == ["STATE_UNAVAILABLE"]
         assert len(api.commerce.requests) == written

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from graphql import GraphQLError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
@@ -20,7 +21,7 @@ from app.auth.origin import check_unsafe, may_have_token_header
 from app.auth.sessions import Sessions, set_cookie, token_of
 from app.commerce.client import StoreContext
 from app.commerce.freshness import ALL, CONFIG
-from app.errors import BadRequest, Rejected, UnknownCurrency, UnknownStore, VitrineError
+from app.errors import BadRequest, Rejected, UnknownCurrency, UnknownStore, UpstreamError, VitrineError
 from app.storefront import graphiql
 from app.storefront.context import Context
 from app.storefront.masking import public_errors
@@ -265,7 +266,16 @@ def _answer(result: ExecutionResult, errors: list[dict[str, object]], media: str
     if not before_execution:
         body["data"] = result.data
     # The specification: 200 for JSON of old, the document's own status for its own media type.
-    return _json(body, 400 if before_execution and media == GRAPHQL_JSON else 200, media)
+    status = 400 if before_execution and media == GRAPHQL_JSON else 200
+    if not before_execution and result.data is None and any(_refused_for_now(error) for error in result.errors or ()):
+        # Monitors and proxies read no bodies: nothing was done, because something of ours is away.
+        status = 503
+    return _json(body, status, media)
+
+
+def _refused_for_now(error: GraphQLError) -> bool:
+    original = error.original_error
+    return isinstance(original, VitrineError) and original.status == 503 and not isinstance(original, UpstreamError)
 
 
 def _json(body: object, status: int, media: str) -> Response:
