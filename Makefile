@@ -58,7 +58,7 @@ conformance: $(STAMP) ## replay recorded exchanges against the stand-in: make co
 	@test -n "$(RECORDINGS)" || { echo 'say where the recordings are: make conformance RECORDINGS=folder'; exit 1; }
 	@$(BIN)/python -m tests.conformance "$(RECORDINGS)"
 
-storm: $(STAMP) ## 1,000 carts, each ordered by five calls at once while Commerce and Redis fail; then with rules removed
+storm: $(STAMP) ## 1,000 carts ordered five times at once while Commerce and Redis fail, rules removed, 1,000 journeys
 	@$(BIN)/python -m tests.orders_storm --carts 1000
 	@$(BIN)/python -m tests.api_storm --carts 1000
 	@for rule in Claim LookUp Epoch Waiting; do \
