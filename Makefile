@@ -58,13 +58,17 @@ conformance: $(STAMP) ## replay recorded exchanges against the stand-in: make co
 	@test -n "$(RECORDINGS)" || { echo 'say where the recordings are: make conformance RECORDINGS=folder'; exit 1; }
 	@$(BIN)/python -m tests.conformance "$(RECORDINGS)"
 
-storm: $(STAMP) ## 1,000 carts ordered five times at once while Commerce and Redis fail, rules removed, 1,000 journeys
+storm: $(STAMP) ## 1,000 carts ordered five times at once while Commerce and Redis fail, rules removed, 1,000 journeys; the cache
 	@$(BIN)/python -m tests.orders_storm --carts 1000
 	@$(BIN)/python -m tests.api_storm --carts 1000
 	@for rule in Claim LookUp Epoch Waiting; do \
 		$(BIN)/python -m tests.api_storm --carts 60 --sabotage Without$$rule; \
 		[ $$? = 3 ] || { echo "without its $$rule the run must break a promise (status 3), and did not"; exit 1; }; done
 	@$(BIN)/python -m tests.cart_machine --journeys 1000
+	@$(BIN)/python -m tests.cache_storm --invalidations 100000
+	@for rule in Fence Purges Level Silence; do \
+		$(BIN)/python -m tests.cache_storm --invalidations 4000 --sabotage Without$$rule; \
+		[ $$? = 3 ] || { echo "without its $$rule the cache must be found old (status 3), and was not"; exit 1; }; done
 
 bench: $(STAMP) ## CPU time of a category page, with compiled functions and by graphql-core alone
 	@$(BIN)/python -m bench.execution

@@ -231,6 +231,25 @@ async def test_who_comes_after_a_purge_gets_nothing_of_a_fetch_from_before(url: 
     assert upstream.asked == 2
 
 
+async def test_who_comes_after_a_purge_gets_nothing_partial_of_a_fetch_from_before(
+    url: str, stack: AsyncExitStack
+) -> None:
+    clock, upstream = Clock(), Upstream(gate=asyncio.Event(), whole=False)
+    one = await stack.enter_async_context(process(url, clock))
+    early = asyncio.ensure_future(one.body(upstream))
+    while not upstream.asked:
+        await asyncio.sleep(0.005)
+    upstream.version = 2
+    await one.cache.purge(STORES, ["product:A"])
+    late = [asyncio.ensure_future(one.body(upstream)) for _ in range(5)]
+    await asyncio.sleep(0.05)
+    assert upstream.gate is not None
+    upstream.gate.set()
+    assert await early == b"1"
+    assert set(await asyncio.gather(*late)) == {b"2"}
+    assert upstream.asked == 2
+
+
 async def test_the_tier_of_every_process_hears_of_a_purge(emptied: str, stack: AsyncExitStack) -> None:
     clock, upstream = Clock(), Upstream()
     one = await stack.enter_async_context(process(emptied, clock))

@@ -22,10 +22,12 @@ class Away(Exception):
 
 
 class Guard:
-    """Lets calls through until one fails; then none, until `probe` has succeeded in the background."""
+    """Lets calls through until one fails or takes longer than `patience`, in seconds; then none, until `probe` has
+    succeeded in the background."""
 
-    def __init__(self, probe: Callable[[], Awaitable[object]]) -> None:
+    def __init__(self, probe: Callable[[], Awaitable[object]], patience: float = PATIENCE) -> None:
         self._probe = probe
+        self._patience = patience
         self._probing: asyncio.Task[None] | None = None
 
     @property
@@ -38,7 +40,7 @@ class Guard:
         if self._probing is not None:
             raise Away
         try:
-            return await _soon(call())
+            return await _soon(call(), self._patience)
         except AWAY as error:
             if self._probing is None:
                 log.warning("cache.away", detail=type(error).__name__)
@@ -55,7 +57,7 @@ class Guard:
         while True:
             await asyncio.sleep(PAUSE)
             try:
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(self._patience):
                     await self._probe()
             except AWAY:
                 continue
@@ -64,14 +66,14 @@ class Guard:
             return
 
 
-async def _soon(call: Coroutine[Any, Any, T]) -> T:
-    """The result within `PATIENCE`, else `TimeoutError`.
+async def _soon(call: Coroutine[Any, Any, T], patience: float) -> T:
+    """The result within `patience` seconds, else `TimeoutError`.
 
     An event loop that was busy for longer finds the time over and the answer come in one moment: the answer counts.
     """
     task = asyncio.ensure_future(call)
     try:
-        await asyncio.wait({task}, timeout=PATIENCE)
+        await asyncio.wait({task}, timeout=patience)
         for _ in range(ROUNDS):
             if task.done():
                 return task.result()

@@ -76,8 +76,9 @@ class Listening:
         while not self._stopped:
             for store in tuple(self._stores()):
                 try:
+                    asked = self._local.clock()
                     async with asyncio.timeout(BEATING):
-                        await self._shared.beat(store)
+                        self._local.seen(store, await self._shared.beat(store), asked)
                         # Every time: it may have been evicted.
                         await self._shared.note(store)
                 except (RedisError, OSError, TimeoutError):
