@@ -69,6 +69,7 @@ storm: $(STAMP) ## 1,000 carts ordered five times at once while Commerce and Red
 	@for rule in Fence Purges Level Silence; do \
 		$(BIN)/python -m tests.cache_storm --invalidations 4000 --sabotage Without$$rule; \
 		[ $$? = 3 ] || { echo "without its $$rule the cache must be found old (status 3), and was not"; exit 1; }; done
+	@$(BIN)/python -m tests.cache_misses --misses 10000
 
 bench: $(STAMP) ## CPU time of a category page, with compiled functions and by graphql-core alone
 	@$(BIN)/python -m bench.execution
