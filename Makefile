@@ -70,6 +70,10 @@ storm: $(STAMP) ## 1,000 carts ordered five times at once while Commerce and Red
 		$(BIN)/python -m tests.cache_storm --invalidations 4000 --sabotage Without$$rule; \
 		[ $$? = 3 ] || { echo "without its $$rule the cache must be found old (status 3), and was not"; exit 1; }; done
 	@$(BIN)/python -m tests.cache_misses --misses 10000
+	@$(BIN)/python -m tests.cache_machine --histories 300
+	@for rule in Run Log Fence Generations Store Gap; do \
+		$(BIN)/python -m tests.cache_machine --histories 1000 --seed 1 --sabotage Without$$rule; \
+		[ $$? = 3 ] || { echo "without its $$rule a history must go wrong (status 3), and none did"; exit 1; }; done
 
 bench: $(STAMP) ## CPU time of a category page, with compiled functions and by graphql-core alone
 	@$(BIN)/python -m bench.execution

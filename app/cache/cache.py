@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.cache.entry import Entry, Times
-from app.cache.guard import AWAY, PATIENCE, Away, Guard
+from app.cache.guard import AWAY, PATIENCE, PAUSE, Away, Guard
 from app.cache.local import Local
 from app.cache.shared import Shared, Ticket
 from app.errors import StateUnavailable, UpstreamError
@@ -63,7 +63,7 @@ class _Landed:
 class Cache:
     """Two tiers over one way of reading. Without a `shared` tier every read is fetched, once for all who wait in this
     process, as it is while Redis is away. `lease` is how long in seconds another process's fetch is waited for,
-    `patience` how long Redis is before it is left alone for a while.
+    `patience` how long Redis is, before it is left alone but for a try every `pause`.
 
     `clock` is the time that our machines share, in seconds since the epoch.
     """
@@ -75,13 +75,14 @@ class Cache:
         *,
         lease: float = 10.0,
         patience: float = PATIENCE,
+        pause: float = PAUSE,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._shared = shared
         self._local = local
         self._lease = lease
         self._clock = clock
-        self._guard = Guard(shared.ping, patience) if shared is not None else None
+        self._guard = Guard(shared.ping, patience, pause) if shared is not None else None
         self._flights: dict[Place, asyncio.Task[_Landed]] = {}
         self._asking: dict[Place, asyncio.Task[Entry | None]] = {}
         self._next: dict[Place, asyncio.Task[Entry | None]] = {}

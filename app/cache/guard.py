@@ -22,12 +22,15 @@ class Away(Exception):
 
 
 class Guard:
-    """Lets calls through until one fails or takes longer than `patience`, in seconds; then none, until `probe` has
-    succeeded in the background."""
+    """Lets calls through until one fails or takes longer than `patience`; then none, until `probe`, which is called
+    every `pause`, has succeeded in the background. Both are in seconds."""
 
-    def __init__(self, probe: Callable[[], Awaitable[object]], patience: float = PATIENCE) -> None:
+    def __init__(
+        self, probe: Callable[[], Awaitable[object]], patience: float = PATIENCE, pause: float = PAUSE
+    ) -> None:
         self._probe = probe
         self._patience = patience
+        self._pause = pause
         self._probing: asyncio.Task[None] | None = None
 
     @property
@@ -55,7 +58,7 @@ class Guard:
 
     async def _try(self) -> None:
         while True:
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(self._pause)
             try:
                 async with asyncio.timeout(self._patience):
                     await self._probe()

@@ -56,7 +56,7 @@ class Listening:
                 while not self._stopped:
                     message = await channel.get_message(ignore_subscribe_messages=True, timeout=5.0)
                     if message is not None and message.get("type") in ("message", b"message"):
-                        self._hear(message["data"])
+                        self.hear(message["data"])
             except (RedisError, OSError, TimeoutError) as error:
                 log.warning("cache.not_listening", detail=type(error).__name__)
             finally:
@@ -66,7 +66,8 @@ class Listening:
             self._local.clear()
             await asyncio.sleep(AGAIN)
 
-    def _hear(self, data: bytes) -> None:
+    def hear(self, data: bytes) -> None:
+        """Takes a message: what came of it, which store view, a place in its log, and the tags that were purged."""
         kind, store, id_, seq, *tags = data.decode().split(" ")
         self._local.heard(store, Ticket(id_.encode(), int(seq)), [unquote(tag) for tag in tags])
         if kind == "purge" and not tags:
