@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 import redis.asyncio as redis
 from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
 
 MEMORY = "memory://"
@@ -59,6 +59,10 @@ def _host(text: str) -> tuple[str, int]:
 
 
 async def disconnect(client: Any) -> None:
-    """Closes a client's connections; the embedded one has none."""
+    """Closes a client's connections, those to its sentinels too; the embedded one has none."""
     if isinstance(client, redis.Redis | RedisCluster):
         await client.aclose()
+    pool = getattr(client, "connection_pool", None)
+    if isinstance(pool, SentinelConnectionPool):
+        for sentinel in pool.sentinel_manager.sentinels:
+            await sentinel.aclose()

@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from app.main import Parts, create_app
 from app.sandbox.commerce import Commerce, create_commerce
 from app.settings import Settings
+from tests.redis_fleets import Cluster, Watched, cluster, watched
 from tests.redis_server import redis_server
 
 COMMERCE = "http://commerce.test"
@@ -28,6 +29,20 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Redis of the module's own, with nothing in it at first."""
     with redis_server(tmp_path_factory.mktemp("redis")) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Three servers that share the keys, for all tests."""
+    with cluster(tmp_path_factory.mktemp("cluster")) as fleet:
+        yield fleet
+
+
+@pytest.fixture(scope="session")
+def redis_watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    """A master, its replica and a sentinel, for all tests that leave them as they are."""
+    with watched(tmp_path_factory.mktemp("watched")) as fleet:
+        yield fleet
 
 
 def settings(**given: Any) -> Settings:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import redis.asyncio as redis
+from app.redis_client import connect, disconnect
 
 KEEPING = ("--appendonly", "yes", "--appendfsync", "always")
 
@@ -53,7 +53,7 @@ def redis_server(folder: Path) -> Iterator[str]:
 
 
 async def flush(url: str) -> None:
-    """Empties a Redis."""
-    client = redis.from_url(url)
+    """Empties a Redis, all of its servers."""
+    client = connect(url, 10.0)
     await client.flushall()
-    await client.aclose()
+    await disconnect(client)
