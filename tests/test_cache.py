@@ -96,11 +96,17 @@ async def stack() -> AsyncIterator[AsyncExitStack]:
         yield stack
 
 
-@pytest.fixture(params=["redis", "memory"])
+@pytest.fixture(params=["redis", "memory", "cluster", "sentinel"])
 async def url(request: pytest.FixtureRequest) -> str:
-    if request.param == "memory":
-        return MEMORY
-    url = str(request.getfixturevalue("redis_url"))
+    match request.param:
+        case "memory":
+            return MEMORY
+        case "cluster":
+            url = str(request.getfixturevalue("redis_cluster").url)
+        case "sentinel":
+            url = str(request.getfixturevalue("redis_watched").url)
+        case _:
+            url = str(request.getfixturevalue("redis_url"))
     await flush(url)
     return url
 

@@ -10,6 +10,7 @@ import redis.asyncio as redis
 from app.cache import Entry, Local, Shared, Ticket, Times, key_of
 from app.cache.local import REMEMBERED, SILENCE
 from app.cache.shared import LOG_LENGTH
+from app.redis_client import MEMORY, connect, disconnect
 from tests.redis_server import Server, flush
 
 NOW = 1_800_000_000.0
@@ -20,18 +21,18 @@ def entry(body: bytes = b"body", *tags: str, now: float = NOW) -> Entry:
     return Entry.of(body, tags or ("all", "product:A"), DAY, now)
 
 
-@pytest.fixture(params=["redis", "memory"])
+@pytest.fixture(params=["redis", "memory", "cluster", "sentinel"])
 async def shared(request: pytest.FixtureRequest) -> AsyncIterator[Shared]:
-    if request.param == "memory":
-        from burner_redis import BurnerRedis
-
-        yield Shared(BurnerRedis())
-        return
-    url = request.getfixturevalue("redis_url")
-    await flush(url)
-    client = redis.from_url(url)
+    fleets = {"cluster": "redis_cluster", "sentinel": "redis_watched"}
+    if request.param in fleets:
+        url = request.getfixturevalue(fleets[request.param]).url
+    else:
+        url = request.getfixturevalue("redis_url") if request.param == "redis" else MEMORY
+    if url != MEMORY:
+        await flush(url)
+    client = connect(url, 10.0)
     yield Shared(client)
-    await client.aclose()
+    await disconnect(client)
 
 
 # The shared tier
