@@ -1,4 +1,4 @@
-"""The command line: `vitrine serve | demo | doctor | cache | schema | sandbox`."""
+"""The command line: `vitrine serve | worker | demo | doctor | cache | schema | sandbox`."""
 
 from __future__ import annotations
 
@@ -62,6 +62,20 @@ def serve() -> None:
     run(load_settings())
 
 
+@cli.command()
+def worker() -> None:
+    """Do what nobody waits for: poll Commerce for changes, and purge again what its indexers made old."""
+    from app.worker import run_worker
+
+    settings = load_settings()
+    configure_logs(settings.log_level, settings.log_format)
+    try:
+        asyncio.run(run_worker(settings))
+    except ValueError as error:
+        err.print(f"[red]setting[/] {error}")
+        raise typer.Exit(2) from None
+
+
 def run(settings: Settings) -> None:
     """Runs the API in this process until it is told to stop."""
     import uvicorn
@@ -123,6 +137,7 @@ def _demo_settings(port: int, commerce_url: str) -> Settings:
         "allowed_origins": f"http://127.0.0.1:{port}",
         "redis_state_url": "memory://",
         "redis_cache_url": "memory://",
+        "embedded_worker": True,
         "session_keys": base64.b64encode(secrets.token_bytes(32)).decode(),
         "commerce_admin_username": "admin",
         "commerce_admin_password": "Admin-passw0rd",
