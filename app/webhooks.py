@@ -36,7 +36,7 @@ TOLERANCE = 300.0  # seconds between the sender's clock and ours
 LARGEST = 1_048_576  # bytes of a body
 LONGEST_CHALLENGE = 1024
 JSON_TYPES = re.compile(r"application/(json|cloudevents\+json|cloudevents-batch\+json)")
-_HEADER = re.compile(r"t=(\d{1,12})((?:,v1=[0-9a-f]{64}){1,5})")
+_HEADER = re.compile(r"t=([0-9]{1,12})((?:,v1=[0-9a-f]{64}){1,5})")
 _VALIDATION = re.compile(r"https://[a-z0-9.-]+\.adobe\.io/[\x21-\x7e]{1,300}")
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
