@@ -14,6 +14,7 @@ from app.commerce.changes import Changes
 from app.commerce.polling import Polling
 from app.commerce.rest import Rest
 from app.commerce.skus import Skus
+from app.commerce.staleness import REPEATING, Pace
 from app.http import Breaker, Upstream
 from app.jobs import Job, work
 from app.settings import Settings, secrets_of
@@ -21,7 +22,6 @@ from app.state import State
 from app.telemetry import Metrics, log
 from app.webhooks import Webhooks
 
-REPEATING = 1.0  # seconds between looks whether a purge is due again
 LARGEST_KEY = 65_536  # bytes
 
 
@@ -93,6 +93,19 @@ def build_sources(
     )
     polling = Polling(rest, changes, state) if rest.available else None
     return Sources(changes, polling, webhooks, adobe, settings)
+
+
+def pace_of(settings: Settings) -> Pace:
+    """What says how long a change can stay unseen."""
+    return Pace(
+        settings.cache_prices,
+        settings.cache_content,
+        settings.indexer_lag,
+        settings.commerce_poll,
+        settings.commerce_sweep,
+        settings.commerce_refresh,
+        settings.commerce_timeout,
+    )
 
 
 async def end(task: asyncio.Task[None] | None) -> None:

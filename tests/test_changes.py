@@ -148,7 +148,7 @@ def test_a_change_is_purged_again_when_the_indexers_have_run_and_the_configurati
     assert delays(Kind.PRODUCT, 90, 300) == (2.0, 45, 90)
     assert delays(Kind.PRODUCT, 0, 300) == (2.0,)
     assert delays(Kind.PRODUCT, 3, 300) == (2.0, 3)
-    assert delays(Kind.CONFIG, 90, 300) == (2.0, 45, 90, 315)
+    assert delays(Kind.CONFIG, 90, 300) == (2.0, 45, 90, 345)
 
 
 async def test_a_change_is_purged_at_once_and_after_each_delay() -> None:

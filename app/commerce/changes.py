@@ -36,7 +36,7 @@ from app.state import State
 SOON = 2.0  # seconds: a change may be told before its transaction ends, and its time has no parts of a second
 SLOT = 1.0  # seconds: repeats of one thing that fall into the same are one
 COARSE_SLOT = 15.0  # seconds: listings are purged once in so long, however many products change
-PICTURE = 15.0  # seconds that reading the shop's configuration may take
+PICTURE = 45.0  # seconds that reading the shop's configuration may take
 MOST_NAMED = 500  # products that are purged by name; of more all are purged
 AT_ONCE = 500  # repeats that are done in one step
 DUE = "changes:due"

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import orjson
@@ -28,6 +28,7 @@ PAGE = 200  # items of a page
 MOST_PAGES = 20  # of changes; of more everything of the kind is purged
 KEPT = 90 * 86_400.0  # seconds that what was seen is kept
 PAUSE = 0.2  # seconds between pages of a sweep: it must not be felt
+NEVER = "1970-01-02 00:00:00"  # before anything can have changed: for a shop that has nothing of a kind
 _FORM = "%Y-%m-%d %H:%M:%S"
 
 
@@ -64,14 +65,22 @@ SOURCES = (
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """How far Commerce's changes were seen: the newest time, and each thing's time since a while before it."""
+    """How far Commerce's changes were seen: the newest time, and each thing's time since a while before it. All up to
+    `floor` was purged as a whole, and again a while later."""
 
     newest: str
+    floor: str
     times: Mapping[str, str]
 
     def encoded(self) -> bytes:
         """As it is kept."""
-        return orjson.dumps([self.newest, self.times])
+        return orjson.dumps([self.newest, self.floor, self.times])
+
+    @property
+    def since(self) -> Where:
+        """What is to be looked at again; the field's name is still to be filled in."""
+        back = _earlier(self.newest)
+        return Where("", back, "gteq") if back > self.floor else Where("", self.floor, "gt")
 
     @classmethod
     def read(cls, kept: bytes | None) -> Seen | None:
@@ -79,8 +88,8 @@ class Seen:
         try:
             if not kept:
                 return None
-            newest, times = orjson.loads(kept)
-            return cls(_checked(newest), dict(times))
+            newest, floor, times = orjson.loads(kept)
+            return cls(_checked(newest), _checked(floor), dict(times))
         except (ValueError, TypeError, UpstreamInvalid):
             return None
 
@@ -106,16 +115,11 @@ class Polling:
         seen = Seen.read(await self._state.get(key))
         if seen is None:
             # Whatever changed until now was seen by nobody.
-            newest = await self._newest(source)
-            await self._changes.apply([source.whole])
-            if newest is not None:
-                await self._keep(key, Seen(newest, {}))
-            return 1
-        since = _earlier(seen.newest)
+            return await self._whole(source, key)
         times: dict[str, str] = {}
         changed: set[Change] = set()
         pages = 0
-        async for page in self._pages(source, [Where(source.time, since, "gteq")]):
+        async for page in self._pages(source, [replace(seen.since, field=source.time)]):
             pages += 1
             for item in page.items:
                 name, time = str(item.get(source.name, "")), _checked(item.get(source.time))
@@ -123,21 +127,21 @@ class Polling:
                 # What was seen with this time was purged then, and again a moment later: it cannot be newer now.
                 if seen.times.get(name) != time:
                     changed.add(source.change(name))
-            if pages == MOST_PAGES:
-                return await self._give_up(source, key)
+            if pages > MOST_PAGES:
+                log.info("changes.too_many", source=source.path)
+                return await self._whole(source, key)
         await self._changes.apply(changed)
         newest = max([seen.newest, *times.values()])
         border = _earlier(newest)
-        await self._keep(key, Seen(newest, {name: time for name, time in times.items() if time >= border}))
+        times = {name: time for name, time in {**seen.times, **times}.items() if time >= border}
+        await self._keep(key, Seen(newest, seen.floor, times))
         return len(changed)
 
-    async def _give_up(self, source: Source, key: str) -> int:
-        """So much has changed that everything of the kind is purged instead."""
-        log.info("changes.too_many", source=source.path)
+    async def _whole(self, source: Source, key: str) -> int:
+        """Everything of the kind is purged, and what has changed until now need not be looked at."""
         newest = await self._newest(source)
         await self._changes.apply([source.whole])
-        if newest is not None:
-            await self._keep(key, Seen(newest, {}))
+        await self._keep(key, Seen(newest or NEVER, newest or NEVER, {}))
         return 1
 
     async def sweep(self) -> int:
