@@ -65,15 +65,25 @@ def serve() -> None:
 @cli.command()
 def worker() -> None:
     """Do what nobody waits for: poll Commerce for changes, and purge again what its indexers made old."""
+    settings = load_settings()
+    if not settings.cached or not settings.redis_state_url.get_secret_value():
+        err.print("[red]setting[/] a worker needs REDIS_STATE_URL and REDIS_CACHE_URL")
+        raise typer.Exit(2)
+    if settings.redis_state_url.get_secret_value().startswith("memory://"):
+        err.print("[red]setting[/] memory:// is one process's own: set EMBEDDED_WORKER there instead")
+        raise typer.Exit(2)
+
+    from app.main import build_parts
     from app.worker import run_worker
 
-    settings = load_settings()
     configure_logs(settings.log_level, settings.log_format)
     try:
-        asyncio.run(run_worker(settings))
+        parts = build_parts(settings)
     except ValueError as error:
         err.print(f"[red]setting[/] {error}")
         raise typer.Exit(2) from None
+    assert parts.sources is not None
+    asyncio.run(run_worker(parts, parts.sources))
 
 
 def run(settings: Settings) -> None:

@@ -5,27 +5,22 @@ from __future__ import annotations
 import asyncio
 import signal
 
-from app.main import build_parts
-from app.settings import Settings
-from app.sources import end
+from app.main import Parts
+from app.sources import Sources, end
 from app.telemetry import log
 
 
-async def run_worker(settings: Settings) -> None:
-    """Works until SIGTERM or SIGINT. Raises `ValueError` where the settings leave nothing to do."""
-    parts = build_parts(settings)
-    if parts.sources is None:
-        raise ValueError("a worker needs REDIS_STATE_URL and REDIS_CACHE_URL")
-    if settings.redis_state_url.get_secret_value().startswith("memory://"):
-        raise ValueError("memory:// is one process's own: set EMBEDDED_WORKER there instead")
-    if parts.sources.polling is None and (settings.commerce_poll or settings.commerce_sweep):
+async def run_worker(parts: Parts, sources: Sources) -> None:
+    """Works until SIGTERM or SIGINT."""
+    settings = parts.settings
+    if sources.polling is None and (settings.commerce_poll or settings.commerce_sweep):
         log.warning("worker.not_polling", detail="polling needs REST credentials")
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     await parts.shop.start(settings.commerce_refresh)
-    working = asyncio.create_task(parts.sources.work())
+    working = asyncio.create_task(sources.work())
     stopped = asyncio.create_task(stopping.wait())
     try:
         await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -37,6 +32,6 @@ async def run_worker(settings: Settings) -> None:
         await end(working)
         await parts.shop.stop()
         await parts.cache.close()
-        await parts.sources.close()
+        await sources.close()
         await parts.upstream.close()
         await parts.state.close()

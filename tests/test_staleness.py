@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
 import pytest
 
 from app.commerce.change_events import adobe_changes, adobe_events, plain
@@ -302,13 +301,7 @@ def test_the_published_table_is_that_of_the_defaults() -> None:
     assert DOCUMENT.read_text() == document(pace_of(settings()))
 
 
-def test_every_change_that_a_webhook_can_tell_has_a_row() -> None:
-    assert {each["type"] for case in CASES.values() if (each := case.told)} == {
-        "product",
-        "stock",
-        "category",
-        "page",
-        "block",
-    }
+def test_every_case_has_a_row() -> None:
     assert {case.row for case in CASES.values()} <= set(bounds(pace_of(settings())))
-    assert orjson.dumps(sorted(Kind))
+    told = {case.told["type"] for case in CASES.values()}
+    assert told == {Kind.PRODUCT, Kind.STOCK, Kind.CATEGORY, Kind.PAGE, Kind.BLOCK}

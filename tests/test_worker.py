@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ async def test_a_worker_finds_changes_for_the_api_and_ends_when_it_is_told(redis
     await flush(redis_url)
     commerce = create_commerce("2.4.8", public_url=COMMERCE)
     admin = commerce.shop.admins[0]
-    rest = {"commerce_admin_username": admin.username, "commerce_admin_password": admin.password}
+    rest: dict[str, Any] = {"commerce_admin_username": admin.username, "commerce_admin_password": admin.password}
     async with running(commerce, redis_cache_url=redis_url, redis_state_url=redis_url, **rest) as api:
         with serving(commerce) as url:
             told = {name.upper(): value for name, value in rest.items()}
@@ -81,7 +82,7 @@ async def test_a_worker_finds_changes_for_the_api_and_ends_when_it_is_told(redis
         ),
     ],
 )
-def test_a_worker_that_could_do_nothing_does_not_start(given: dict[str, str], told: str) -> None:
+def test_a_worker_that_could_do_nothing_does_not_start(given: dict[str, Any], told: str) -> None:
     done = vitrine("worker", COMMERCE_URL="http://127.0.0.1:1", **given)
     assert done.returncode == 2
     assert told in done.stderr
