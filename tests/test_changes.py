@@ -172,6 +172,16 @@ async def test_a_change_is_purged_at_once_and_after_each_delay() -> None:
         assert await one.changes.repeat() == 0
 
 
+async def test_a_repeat_is_never_before_its_time() -> None:
+    async with shelf() as one:
+        one.clock.now = NOW + 0.7
+        await one.changes.apply([SKUS])
+        one.clock.now = NOW + 2.69
+        assert await one.changes.repeat() == 0
+        one.clock.now = NOW + 3
+        assert await one.changes.repeat() == 1
+
+
 async def test_listings_wait_for_the_indexers_and_are_purged_once_for_many_products() -> None:
     async with shelf() as one:
         await one.read("listings")

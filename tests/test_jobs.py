@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import redis.asyncio as redis
+import structlog
 
 from app.errors import UpstreamTimeout
 from app.jobs import Job, work
@@ -90,9 +91,13 @@ async def test_an_error_does_not_end_a_schedule(kind: str, request: pytest.Fixtu
             enough.set()
         raise UpstreamTimeout("failing") if len(tries) == 1 else RuntimeError("a fault of ours")
 
-    async with working(url, Job("fail", 0.05, job)):
-        await asyncio.wait_for(enough.wait(), 20)
+    with structlog.testing.capture_logs() as logs:
+        async with working(url, Job("fail", 0.05, job)):
+            await asyncio.wait_for(enough.wait(), 20)
     assert tries[:4] == [0, 1, 2, 3]
+    # What Commerce or Redis did is told in a line of our own.
+    failed = [(each["job"], each["code"]) for each in logs if each["event"] == "job.failed"]
+    assert failed == [("fail", "UPSTREAM_TIMEOUT")]
 
 
 async def test_redis_may_go_and_come_back(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from app.cache import Cache, Local, Shared
 from app.commerce.changes import Change, Changes, Kind
-from app.commerce.polling import MOST_PAGES, OVERLAP, PAGE, Polling
+from app.commerce.polling import MOST_PAGES, PAGE, Polling
 from app.errors import StateUnavailable, UpstreamError
 from app.main import build_parts
 from app.redis_client import MEMORY, connect
@@ -186,7 +186,7 @@ async def test_a_change_that_can_only_be_seen_later_is_found() -> None:
         watch.clock.now += 1000
         watch.commerce.shop.rename("TT-J01", "Quick")
         assert await watch.poll() == [product("TT-J01")]
-        watch.clock.now -= OVERLAP.total_seconds() - 1
+        watch.clock.now -= 299
         watch.commerce.shop.rename("TT-C12", "Slow")
         assert await watch.poll() == [product("TT-C12")]
         assert await watch.poll() == []

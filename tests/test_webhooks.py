@@ -25,7 +25,7 @@ from app.commerce.adobe_signatures import FETCHES, KEPT, REFUSED, AdobeSignature
 from app.errors import UpstreamUnavailable
 from app.http import Breaker, Upstream
 from app.main import build_cache
-from app.sandbox.commerce import create_commerce
+from app.sandbox.commerce import Fault, create_commerce
 from app.telemetry import Metrics
 from app.webhooks import LARGEST, PATH, TOLERANCE
 from tests.conftest import COMMERCE, Api, running
@@ -323,6 +323,18 @@ async def test_a_stock_event_has_only_a_number_and_the_sku_is_looked_up_once() -
         gone = delivery(STOCK, product_id=999_999)
         answer = await api.client.post(PATH, content=gone, headers=adobe.headers(gone))
         assert (answer.status_code, answer.json()) == (200, {"changes": 0})
+
+
+async def test_while_the_sku_cannot_be_looked_up_adobe_is_told_to_try_again() -> None:
+    async with adobe_door() as (api, adobe):
+        body = delivery(STOCK, product_id=api.commerce.shop.products["TT-J01"].id)
+        for kind in ("wrong_shape", "html_500", "html_503"):
+            # A read is tried twice when Commerce is away.
+            api.commerce.faults.add(Fault(kind, path="/rest/all", times=2 if kind == "html_503" else 1))
+            assert (await api.client.post(PATH, content=body, headers=adobe.headers(body))).status_code == 503
+            assert await untouched(api)
+        assert (await api.client.post(PATH, content=body, headers=adobe.headers(body))).status_code == 200
+        assert not await kept(api)
 
 
 async def forgeries(adobe: Adobe) -> dict[str, tuple[bytes, dict[str, str]]]:
