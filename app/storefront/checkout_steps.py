@@ -18,10 +18,11 @@ from app.storefront.checkout import CHECKOUT, Checkout, agreements_of
 from app.storefront.common import Node, described
 from app.storefront.context import Info
 from app.storefront.links import plain
-from app.storefront.user_errors import CartGone, Mendable, UserError, UserErrors, code_of, may_be_gone, says_gone
+from app.storefront.user_errors import UNKNOWN, CartGone, Mendable, UserError, UserErrors, code_of, says_gone
 from app.telemetry import log
 
 MAX_NUMBER = 64
+GONE = ("CART_NOT_FOUND", "CART_NOT_ACTIVE")  # of Commerce's PlaceOrderErrorCodes
 PICKUP = ("instore", "pickup")  # the carrier and method of Magento_InventoryInStorePickup
 
 
@@ -189,10 +190,11 @@ async def _place(info: Info, agreed: list[str], key: str) -> str:
 
 
 async def _is_gone(basket: Basket, cart_id: str, refused: OrderRefused) -> bool:
-    """Whether a cart was refused because it cannot be used any more, in whatever language Commerce says so."""
-    if refused.category in ("CART_NOT_FOUND", "CART_NOT_ACTIVE") or says_gone(refused.reason):
+    """Whether a cart was refused because it cannot be used any more. What says so in no words that we know, in another
+    language say, the cart itself tells."""
+    if refused.category in GONE or says_gone(refused.reason):
         return True
-    return may_be_gone(refused.category) and not await basket.is_there(cart_id)
+    return code_of(refused.reason) == UNKNOWN and not await basket.is_there(cart_id)
 
 
 async def _record_agreements(
