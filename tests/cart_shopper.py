@@ -225,7 +225,7 @@ class Shopper:
             "EMAIL_INVALID": cart.email is None,
             "OUT_OF_STOCK": "OUT_OF_STOCK" in problems,
             "QUANTITY_UNAVAILABLE": bool(problems),
-            "REJECTED": not cart.lines,
+            "ORDER_REFUSED": not cart.lines,
         }
         code = next((code for code, lacking in lacks.items() if lacking), None)
         if code is None and not cart.virtual and cart.ship_to is None:
