@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
@@ -26,8 +26,13 @@ ADD = f"mutation Add($lines: [CartLineInput!]!) {{ cartAdd(lines: $lines) {{ add
 
 
 @asynccontextmanager
-async def shopping(version: str = "2.4.8", **given: Any) -> AsyncIterator[Api]:
-    """The application with sessions and orders, in front of a Commerce of that version."""
+async def shopping(
+    version: str = "2.4.8",
+    *,
+    way: Callable[[httpx2.AsyncBaseTransport], httpx2.AsyncBaseTransport] | None = None,
+    **given: Any,
+) -> AsyncIterator[Api]:
+    """The application with sessions and orders, in front of a Commerce of that version; `way` wraps what is between."""
     commerce = create_commerce(version, public_url=COMMERCE)
     admin = commerce.shop.admins[0]
     defaults: dict[str, Any] = {
@@ -40,7 +45,8 @@ async def shopping(version: str = "2.4.8", **given: Any) -> AsyncIterator[Api]:
         "commerce_max_execution": 1,
         "order_margin": 0.2,
     }
-    async with running(commerce, **{**defaults, **given}) as api:
+    transport: httpx2.AsyncBaseTransport = httpx2.ASGITransport(app=commerce)
+    async with running(commerce, transport=way(transport) if way else transport, **{**defaults, **given}) as api:
         yield api
 
 
