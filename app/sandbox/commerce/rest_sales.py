@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from .carts import Address, Cart
 from .checkout import estimate_address
 from .criteria import searched, unknown_column
-from .errors import CommerceError, RestError
+from .errors import RestError
 from .orders import Order
 from .prices import money
 from .rest_orders import COLUMNS, order_body
@@ -117,13 +117,11 @@ def _cart_address(address: Address, cart: Cart) -> dict[str, Any]:
 
 def _sketch(given: dict[str, Any]) -> Address:
     """The address of an estimate; a region that the country has not got is none."""
-    country, region = given.get("country_id") or "", given.get("region_code") or given.get("region")
-    number = given.get("region_id")
-    try:
-        named = region if isinstance(region, str) else None
-        return estimate_address(country, given.get("postcode"), named, int(number) if number else None)
-    except CommerceError:
-        return estimate_address(country, given.get("postcode"), None, None)
+    region, number = given.get("region") or given.get("region_code"), given.get("region_id")
+    named = region if isinstance(region, str) else None
+    return estimate_address(
+        given.get("country_id") or "", given.get("postcode"), named, int(number) if number else None
+    )
 
 
 def estimate(request: Request) -> Any:
