@@ -9,6 +9,7 @@ from decimal import Decimal
 from tests.cart_model import DOLLARS_OFF, PERCENT_OFF, Bill, Cart, Errors, Line, Place, Shop, Ware, payments
 
 COUPONS = {*PERCENT_OFF, *DOLLARS_OFF}
+Wrong = tuple[str, list[str]]
 EXPIRED: Errors = [("CART_EXPIRED", [])]
 
 
@@ -105,11 +106,26 @@ class Shopper:
                 wrong = self.shop.refusal(cart.lines, line, quantity)
             if line is None or wrong:
                 cart.lines = before
-                return Outcome([(wrong or "", path)])
+                return Outcome([(wrong or "", [*path, *self._place(asked, uid, wrong, before)] if name else [])])
             line.quantity = quantity
             if not quantity:
                 cart.lines.remove(line)
         return Outcome()
+
+    def _place(
+        self, asked: Sequence[tuple[str, Decimal]], uid: str, wrong: str | None, before: Sequence[Line]
+    ) -> list[str]:
+        """Which of the given lines is told to be wrong: the only one, that of an unknown uid, or else that of a SKU,
+        as far as no other of them has the same."""
+        uids = [each for each, _ in asked]
+        if len(uids) == 1:
+            return ["0"]
+        skus = {line.uid: line.ware.variant or line.ware.sku for line in before}
+        if (wrong == "LINE_NOT_FOUND") == (uid in skus):
+            # It was there until this very call removed it.
+            return []
+        same = [at for at, each in enumerate(uids) if (skus.get(each) == skus[uid] if uid in skus else each == uid)]
+        return [str(same[0])] if len(same) == 1 else []
 
     def clear(self) -> Outcome:
         cart = self._held()
@@ -160,15 +176,16 @@ class Shopper:
         cart.email = email
         return Outcome()
 
-    def ship_to(self, place: Place, wrong: str | None, same: bool) -> Outcome:
-        """`wrong` is the code of an address that is none. A way to send it that is not offered there is given up."""
+    def ship_to(self, place: Place, wrong: Wrong | None, same: bool) -> Outcome:
+        """`wrong` is what is wrong with an address that is none, which is told before the cart is looked at. A way to
+        send it that is not offered there is given up."""
+        if wrong:
+            return Outcome([wrong], blind=True)
         cart = self._held("address")
         if isinstance(cart, Outcome):
             return cart
         if cart.virtual:
             return Outcome([("SHIPPING_ADDRESS_NOT_TAKEN", ["address"])])
-        if wrong:
-            return Outcome([(wrong, ["address"])])
         cart.ship_to = place
         if cart.method not in cart.methods(cart.bill()):
             cart.method = None
@@ -176,12 +193,12 @@ class Shopper:
             cart.bill_to = place
         return Outcome()
 
-    def bill_to(self, place: Place, wrong: str | None) -> Outcome:
+    def bill_to(self, place: Place, wrong: Wrong | None) -> Outcome:
+        if wrong:
+            return Outcome([wrong], blind=True)
         cart = self._held("address")
         if isinstance(cart, Outcome):
             return cart
-        if wrong:
-            return Outcome([(wrong, ["address"])])
         cart.bill_to = place
         return Outcome()
 

@@ -12,7 +12,7 @@ from app.auth.sessions import SessionEnded
 from app.commerce.client import NOT_FOUND
 from app.commerce.orders import OrderPending, OrderRefused
 from app.errors import BadInput, StateUnavailable, UpstreamError, UpstreamFailed, UpstreamInvalid, VitrineError
-from app.storefront.addresses import AddressInput, commerce_address
+from app.storefront.addresses import AddressInput, at_fields, commerce_address
 from app.storefront.basket import Basket
 from app.storefront.checkout import CHECKOUT, Checkout, agreements_of
 from app.storefront.common import Node, described
@@ -63,17 +63,17 @@ class CheckoutMutation:
     async def checkout_set_shipping_address(
         self, info: Info, address: AddressInput, same_for_billing: bool = False
     ) -> CheckoutPayload:
-        sent = {"address": {"address": commerce_address(address, "address")}}
-        payload = await _step(info, "SetShippingAddress", "setShippingAddressesOnCart", sent, "address")
+        payload = await _address_step(info, "SetShippingAddress", "setShippingAddressesOnCart", address)
         if not same_for_billing or payload.user_errors:
             return payload
         same = {"address": {"same_as_shipping": True}}
-        return await _step(info, "SetBillingAddress", "setBillingAddressOnCart", same, "address")
+        payload = await _step(info, "SetBillingAddress", "setBillingAddressOnCart", same, "address")
+        payload.user_errors = at_fields(payload.user_errors, address, "address")
+        return payload
 
     @strawberry.mutation(description="Sets who pays.", extensions=[UserErrors(CheckoutPayload)])
     async def checkout_set_billing_address(self, info: Info, address: AddressInput) -> CheckoutPayload:
-        sent = {"address": {"address": commerce_address(address, "address")}}
-        return await _step(info, "SetBillingAddress", "setBillingAddressOnCart", sent, "address")
+        return await _address_step(info, "SetBillingAddress", "setBillingAddressOnCart", address)
 
     @strawberry.mutation(
         description="Chooses to pick the order up at one of `pickupLocations`, whose address it then is sent to.",
@@ -223,6 +223,15 @@ async def _step(info: Info, operation: str, root: str, variables: Mapping[str, o
     node, errors = await Basket(context).change(operation, root, variables, CHECKOUT, *path)
     shown = Checkout.of(node, context.links, can_order=True) if node is not None else None
     return CheckoutPayload(checkout=shown, user_errors=errors)
+
+
+async def _address_step(info: Info, operation: str, root: str, address: AddressInput) -> CheckoutPayload:
+    """Sets an address; what Commerce has against it comes at the field that it is about."""
+    _check_available(info)
+    sent = {"address": {"address": await commerce_address(info.context, address, "address")}}
+    payload = await _step(info, operation, root, sent, "address")
+    payload.user_errors = at_fields(payload.user_errors, address, "address")
+    return payload
 
 
 def _check_available(info: Info) -> None:

@@ -271,12 +271,14 @@ _FOUND = {
     "storeConfig": _STORE,
     "currency": {"default_display_currency_code": "USD", "available_currency_codes": ["USD"]},
     "customAttributeMetadata": {"items": []},
+    "countries": [{"id": "US", "two_letter_abbreviation": "US", "available_regions": None}],
 }
 _QUERIES = {
     "availableStores": "availableStores { store_code locale base_url website_code is_default_store default_display_currency_code }",
     "storeConfig": "storeConfig { store_code locale base_url website_code is_default_store default_display_currency_code }",
     "currency": "currency { default_display_currency_code available_currency_codes }",
     "customAttributeMetadata": "customAttributeMetadata { items { attribute_code } }",
+    "countries": "countries { id two_letter_abbreviation available_regions { id } }",
 }
 RECORDED = {
     each.name: each
