@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import nh3
 import strawberry
 from strawberry.extensions import FieldExtension
 
 from app.commerce.client import NOT_FOUND, UNAUTHORIZED, Problem
 from app.errors import BadInput, Rejected, UpstreamFailed
 from app.storefront.common import described
+from app.telemetry import log
 
+UNKNOWN = "REJECTED"  # what Commerce refuses for a reason that has no code
+REFUSED = "The shop refused this."
+MAX_MESSAGE = 255  # characters
 # Commerce's codes of lines that could not be put in.
 LINE_CODES = {
     "PRODUCT_NOT_FOUND": "PRODUCT_NOT_FOUND",
@@ -55,12 +61,15 @@ class UserError:
     message: str = described("What is wrong, in words that can be shown.")
     path: list[str] = described("The input that caused it, such as lines, 2, quantity.")
 
+    def __post_init__(self) -> None:
+        self.message = shown(self.code, self.message)
+
 
 class Mendable(Rejected):
     """An error that the shopper can mend; `path` is the input that caused it."""
 
     def __init__(self, code: str, message: str, path: tuple[str, ...] = ()) -> None:
-        super().__init__(message)
+        super().__init__(shown(code, message))
         self.user_code = code
         self.path = path
 
@@ -76,7 +85,24 @@ class CartGone(Rejected):
 
 def code_of(message: str) -> str:
     """The stable code for a message of Commerce."""
-    return next((code for pattern, code in _BY_MESSAGE if re.search(pattern, message, re.IGNORECASE)), "REJECTED")
+    return next((code for pattern, code in _BY_MESSAGE if re.search(pattern, message, re.IGNORECASE)), UNKNOWN)
+
+
+def shown(code: str, message: str) -> str:
+    """A message as it may be shown beside its code: plain text, and not too long.
+
+    What Commerce says for a reason that has no code may be meant for its developers: it stays in our log.
+    """
+    if code == UNKNOWN:
+        if message != REFUSED:
+            log.info("commerce.unknown_refusal", detail=message)
+        return REFUSED
+    text = message[: 8 * MAX_MESSAGE]
+    # What is written as an entity, or as the entity of one, must not become a tag where it is shown.
+    while (read := html.unescape(text)) != text:
+        text = read
+    text = " ".join(html.unescape(nh3.clean(text, tags=set())).split())
+    return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1].rstrip() + "…"
 
 
 def is_gone(problem: Problem) -> bool:
