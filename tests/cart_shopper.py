@@ -22,7 +22,8 @@ class Outcome:
 
 
 class Shopper:
-    """One shopper: his cart, if he has one, and whether Commerce has lost it without his knowing."""
+    """One shopper: his cart, if he has one, whether Commerce has lost it without his knowing, and whether a look has
+    found that out, which the next change tells him."""
 
     def __init__(self, shop: Shop, name: str, currency: str) -> None:
         self.shop = shop
@@ -30,6 +31,7 @@ class Shopper:
         self.currency = currency
         self.cart: Cart | None = None
         self.lost = False
+        self.untold = False
         self.session = False
         self.ordered: str | None = None
 
@@ -40,13 +42,18 @@ class Shopper:
     def look(self) -> Cart | None:
         """What he sees when he looks: a cart that Commerce has lost is none, and then it is forgotten."""
         if self.lost:
-            self.cart, self.lost = None, False
+            self.cart, self.ordered, self.lost, self.untold = None, None, False, True
         return self.cart
+
+    def _hears(self) -> bool:
+        """Whether this change tells him that his cart is no more."""
+        self.look()
+        told, self.untold = self.untold, False
+        return told
 
     def _held(self, *path: str) -> Outcome | Cart:
         """The cart that a change is for, or what is said instead of it."""
-        if self.lost:
-            self.cart, self.lost = None, False
+        if self._hears():
             return Outcome(list(EXPIRED), blind=True)
         return self.cart or Outcome([("CART_EMPTY", list(path))])
 
@@ -56,8 +63,7 @@ class Shopper:
             if quantity <= 0:
                 return Outcome([("BAD_USER_INPUT", ["lines", str(place), "quantity"])], blind=True, added=[])
         found = Outcome(added=[])
-        if self.lost:
-            self.look()
+        if self._hears():
             found.errors += EXPIRED
         if self.cart is None:
             self.cart, self.session, self.ordered = Cart(self.currency), True, None
@@ -210,7 +216,7 @@ class Shopper:
         """The cart that becomes an order now, the number of the order that it is already, or why it is none."""
         if not self.session:
             return Outcome(list(EXPIRED))
-        if self.cart is None:
+        if self.cart is None and not self.untold:
             return self.ordered or Outcome([("CART_EMPTY", [])])
         if not agreed:
             return Outcome([("AGREEMENT_REQUIRED", ["agreements"])])
@@ -228,7 +234,7 @@ class Shopper:
             "EMAIL_INVALID": cart.email is None,
             "OUT_OF_STOCK": "OUT_OF_STOCK" in problems,
             "QUANTITY_UNAVAILABLE": bool(problems),
-            "REJECTED": not cart.lines,
+            "ORDER_REFUSED": not cart.lines,
         }
         code = next((code for code, lacking in lacks.items() if lacking), None)
         if code is None and not cart.virtual and cart.ship_to is None:

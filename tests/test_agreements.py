@@ -15,7 +15,6 @@ import structlog
 
 from app.commerce.orders import Orders
 from app.errors import UpstreamError
-from app.sandbox.commerce import Commerce
 from app.state import State
 from app.storefront.checkout_steps import agreement_note
 from tests.orders_storm import connected
@@ -160,8 +159,8 @@ async def test_the_note_of_a_call_that_died_is_made_once_nothing_of_it_can_be_ru
 class Deaf(httpx2.AsyncBaseTransport):
     """A Commerce that hears no comments."""
 
-    def __init__(self, commerce: Commerce) -> None:
-        self._inner = httpx2.ASGITransport(app=commerce)
+    def __init__(self, inner: httpx2.AsyncBaseTransport) -> None:
+        self._inner = inner
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         if request.method == "POST" and request.url.path.endswith("/comments"):

@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from app.sandbox.commerce import VERSIONS, Commerce, create_commerce
+from app.sandbox.commerce import VERSIONS, create_commerce
 from tests.conftest import COMMERCE, Api, running
 
 KEY = "bm90LWEtc2VjcmV0LWtleS1vZi10aGUtdGVzdHMhISE="
@@ -27,9 +27,12 @@ ADD = f"mutation Add($lines: [CartLineInput!]!) {{ cartAdd(lines: $lines) {{ add
 
 @asynccontextmanager
 async def shopping(
-    version: str = "2.4.8", *, way: Callable[[Commerce], httpx2.AsyncBaseTransport] | None = None, **given: Any
+    version: str = "2.4.8",
+    *,
+    way: Callable[[httpx2.AsyncBaseTransport], httpx2.AsyncBaseTransport] | None = None,
+    **given: Any,
 ) -> AsyncIterator[Api]:
-    """The application with sessions and orders, in front of a Commerce of that version; `way` is what leads there."""
+    """The application with sessions and orders, in front of a Commerce of that version; `way` wraps what is between."""
     commerce = create_commerce(version, public_url=COMMERCE)
     admin = commerce.shop.admins[0]
     defaults: dict[str, Any] = {
@@ -42,7 +45,8 @@ async def shopping(
         "commerce_max_execution": 1,
         "order_margin": 0.2,
     }
-    async with running(commerce, transport=way(commerce) if way else None, **{**defaults, **given}) as api:
+    transport: httpx2.AsyncBaseTransport = httpx2.ASGITransport(app=commerce)
+    async with running(commerce, transport=way(transport) if way else transport, **{**defaults, **given}) as api:
         yield api
 
 

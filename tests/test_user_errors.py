@@ -7,7 +7,6 @@ import orjson
 import pytest
 import structlog
 
-from app.sandbox.commerce import Commerce
 from app.storefront.cart import LineProblem
 from app.storefront.user_errors import MAX_MESSAGE, REFUSED, UNKNOWN, Mendable, UserError, shown, user_error
 from tests.test_cart import ADD, UNSAFE, shopping
@@ -49,11 +48,40 @@ def test_an_unknown_reason_is_told_by_a_sentence_of_our_own_and_stays_in_the_log
     assert LineProblem.of({"message": TECHNICAL}).message == REFUSED
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        TECHNICAL,
+        "Unable to place order: Class Magento\\Sales\\Model\\Order does not exist",
+        "Call to a member function getId() on null in /var/www/html/vendor/acme/Plugin.php:12",
+        "Uncaught TypeError: Acme_Quote::collect() must not be null",
+        "Zend_Db_Statement_Exception",
+    ],
+)
+def test_the_words_of_a_program_are_told_to_nobody_whatever_the_code(message: str) -> None:
+    with structlog.testing.capture_logs() as logs:
+        assert user_error(Mendable("EMAIL_INVALID", message)).message == REFUSED
+    assert [line["detail"] for line in logs] == [message]
+
+
+@pytest.mark.parametrize(
+    ("told", "code"),
+    [
+        ({"code": "ITEM_QTY", "message": "Die angeforderte Menge ist nicht verfügbar"}, "QUANTITY_UNAVAILABLE"),
+        ({"code": "ITEM_INCREMENTS", "message": "Nur in Sechserschritten"}, "QUANTITY_INVALID"),
+        ({"code": "ITEM_QTY", "message": "This product is out of stock."}, "OUT_OF_STOCK"),
+    ],
+)
+def test_what_is_wrong_with_a_line_is_told_in_the_language_of_the_store(told: dict[str, str], code: str) -> None:
+    problem = LineProblem.of(told)
+    assert (problem.code, problem.message) == (code, told["message"])
+
+
 class Saying(httpx2.AsyncBaseTransport):
     """A Commerce that, once it has these words, refuses every mutation with them and finds every line wrong."""
 
-    def __init__(self, commerce: Commerce) -> None:
-        self._inner = httpx2.ASGITransport(app=commerce)
+    def __init__(self, inner: httpx2.AsyncBaseTransport) -> None:
+        self._inner = inner
         self.message = ""
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -74,15 +102,15 @@ class Saying(httpx2.AsyncBaseTransport):
 @pytest.mark.parametrize(
     ("message", "error"),
     [
-        (TECHNICAL, {"code": "REJECTED", "message": REFUSED}),
+        (TECHNICAL, {"message": REFUSED}),
         ("<b>The coupon</b> is no e-mail &amp; no email", {"code": "COUPON_INVALID", "message": "The coupon is no e-mail & no email"}),
     ],
 )  # fmt: skip
 async def test_no_mutation_and_no_line_repeats_what_commerce_says(message: str, error: dict[str, str]) -> None:
     way: list[Saying] = []
 
-    def lead(commerce: Commerce) -> Saying:
-        way.append(Saying(commerce))
+    def lead(inner: httpx2.AsyncBaseTransport) -> Saying:
+        way.append(Saying(inner))
         return way[0]
 
     async with shopping(way=lead) as api:
@@ -96,9 +124,10 @@ async def test_no_mutation_and_no_line_repeats_what_commerce_says(message: str, 
         ):
             answer = await api.post(mutation, UNSAFE, **variables)
             [payload] = answer.json()["data"].values()
-            assert [{"code": each["code"], "message": each["message"]} for each in payload["userErrors"]] == [error]
+            assert [{name: each[name] for name in error} for each in payload["userErrors"]] == [error]
             texts.append(answer.text)
         looked = await api.post("{ cart { lines { problems { code message } } } }")
-        assert looked.json()["data"]["cart"]["lines"] == [{"problems": [error]}]
+        [line] = looked.json()["data"]["cart"]["lines"]
+        assert [{name: each[name] for name in error} for each in line["problems"]] == [error]
         texts.append(looked.text)
         assert not any("SQLSTATE" in text or "<b>" in text for text in texts)

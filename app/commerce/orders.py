@@ -130,6 +130,25 @@ class Orders:
         """
         return await self._claims.ready(self._clock())
 
+    async def pending(self, quote_id: int) -> bool:
+        """Whether an order of the cart is being placed, or may be: what is changed in the cart now could be in it or
+        not. Not once the order can be seen, when Commerce itself refuses changes. Raises `StateUnavailable`."""
+        claim = await self._claims.found(quote_id)
+        if claim is None or claim.placed is not None:
+            return False
+        if claim.sent_at is None:
+            return True
+        if self._clock() >= claim.sent_at + self._horizon:
+            return False
+        try:
+            placed = await self.find(quote_id)
+        except UpstreamError as error:
+            log.warning("orders.not_looked_up", quote=quote_id, code=error.code, detail=error.detail)
+            return True
+        if placed is not None:
+            await self._claims.settle(quote_id, claim, placed)
+        return placed is None
+
     async def quote_id(self, cart_id: str, store: StoreContext, headers: Mapping[str, str] | None = None) -> int:
         """The numeric id of the cart with this masked id, by which its order is found; `headers` are the shopper's.
         Raises an `UpstreamError`."""

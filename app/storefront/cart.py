@@ -11,7 +11,7 @@ from app.storefront.common import Image, Money, Node, described, present
 from app.storefront.context import Info
 from app.storefront.links import Links, plain
 from app.storefront.options import IN_STOCK, OUT_OF_STOCK
-from app.storefront.user_errors import code_of, shown
+from app.storefront.user_errors import ITEM_CODES, UNKNOWN, code_of, shown
 
 
 @strawberry.type(description="Something that lowers or raises a total.")
@@ -56,6 +56,8 @@ class LineProblem:
         """From Commerce's `CartItemError`."""
         message = str(node.get("message") or "")
         code = code_of(message)
+        if code == UNKNOWN:
+            code = ITEM_CODES.get(str(node.get("code")), code)
         return cls(code=code, message=shown(code, message))
 
 

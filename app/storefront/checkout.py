@@ -70,12 +70,12 @@ class Checkout:
     payment_methods: list[PaymentMethod] = described("The ways to pay.")
     payment_method: PaymentMethod | None = described("The chosen way to pay.")
     missing: list[CheckoutStep] = described("What is still missing, in the order in which it is asked for.")
-    ready: bool = described("Whether the order can be placed.")
+    ready: bool = described("Whether the order can be placed, and is not being placed.")
 
     @classmethod
-    def of(cls, node: Node, links: Links, offline: Collection[str], can_order: bool) -> Checkout:
+    def of(cls, node: Node, links: Links, offline: Collection[str], *, can_order: bool) -> Checkout:
         """From Commerce's `Cart`; `offline` are the codes of the payment methods that are taken, and `can_order` says
-        whether this installation places orders at all."""
+        whether its order can be placed, if nothing is missing."""
         shipping = next(iter(present(node.get("shipping_addresses"))), {})
         chosen = shipping.get("selected_shipping_method")
         payment = node.get("selected_payment_method") or {}
@@ -130,5 +130,9 @@ class CheckoutQuery:
     @strawberry.field(description="How far the checkout is, or null as long as there is no cart.")
     async def checkout(self, info: Info) -> Checkout | None:
         context = info.context
-        node = await Basket(context).look(CHECKOUT)
-        return Checkout.of(node, context.links, context.payment_methods, context.orders.available) if node else None
+        basket = Basket(context)
+        node = await basket.look(CHECKOUT)
+        if not node:
+            return None
+        can_order = context.orders.available and not await basket.pending()
+        return Checkout.of(node, context.links, context.payment_methods, can_order=can_order)

@@ -18,10 +18,11 @@ from app.storefront.checkout import CHECKOUT, Checkout, agreements_of
 from app.storefront.common import Node, described
 from app.storefront.context import Info
 from app.storefront.links import plain
-from app.storefront.user_errors import CartGone, Mendable, UserError, UserErrors, code_of, is_gone, says_gone
+from app.storefront.user_errors import UNKNOWN, CartGone, Mendable, UserError, UserErrors, code_of, is_gone, says_gone
 from app.telemetry import log
 
 MAX_NUMBER = 64
+GONE = ("CART_NOT_FOUND", "CART_NOT_ACTIVE")  # of Commerce's PlaceOrderErrorCodes
 PICKUP = ("instore", "pickup")  # the carrier and method of Magento_InventoryInStorePickup
 
 
@@ -148,7 +149,7 @@ async def _check_payment(info: Info, cart_id: str) -> None:
     No checkout of ours chooses one. But the settings may have changed since, and the shop's own modules choose too.
     """
     reply = await info.context.fresh("CartPayment", (), {"cartId": cart_id})
-    unread = [problem for problem in reply.problems if not is_gone(problem)]
+    unread = [problem for problem in reply.problems if not is_gone(problem, "Cart")]
     if unread:
         raise UpstreamFailed(f"CartPayment: {unread[0].message}", unread[0].category)
     # Of a cart that is no more there may be an order, which is found by the cart's number.
@@ -170,10 +171,11 @@ async def _place(info: Info, agreed: list[str], key: str) -> str:
     basket = Basket(context)
     # The same key is about the same cart for ever, whatever the shopper has begun since. Else it is his cart; or the
     # one that was lost, which an order of unknown outcome may have ended: that is found by the cart's number.
-    tied = await basket.bound(key)
-    kept = tied or await basket.kept() or await basket.lost()
+    shopper, website = context.shopper, basket.website
+    tied = await shopper.bound(website, key)
+    kept = tied or await shopper.cart(website) or await shopper.lost_cart(website)
     if kept is None or not kept["made"]:
-        number = await basket.last_order()
+        number = await shopper.last_order(website)
         if number is not None:
             # Another call of the same shopper has placed the order in the meantime.
             return number
@@ -192,24 +194,32 @@ async def _place(info: Info, agreed: list[str], key: str) -> str:
         except UpstreamFailed as error:
             if error.category != NOT_FOUND:
                 raise
-            await basket.ordered(cart_id, None)
+            await shopper.ordered(website, cart_id, None)
             raise CartGone from None
-    await basket.bind(key, cart_id, int(quote))
+    await shopper.bind(website, key, cart_id, int(quote))
     try:
         placed = await context.orders.place(cart_id, int(quote), context.store, context.caller.handed_on)
     except OrderRefused as refused:
-        if says_gone(refused.reason):
-            await basket.unbind(key)
-            await basket.ordered(cart_id, None)
+        if await _is_gone(basket, cart_id, refused):
+            await shopper.unbind(website, key)
+            await shopper.ordered(website, cart_id, None)
             raise CartGone from None
-        raise Mendable(code_of(refused.reason), refused.reason) from None
+        raise Mendable(code_of(refused.reason, "PlaceOrder"), refused.reason) from None
     await _record_agreements(info, int(quote), placed.order_id, terms, agreed)
     try:
-        await basket.ordered(cart_id, placed.number)
+        await shopper.ordered(website, cart_id, placed.number)
     except (SessionEnded, StateUnavailable) as error:
         # There is an order, and whoever asked for it must hear of it, whether or not we can remember it.
         log.warning("checkout.order_unkept", quote=quote, code=error.code)
     return placed.number
+
+
+async def _is_gone(basket: Basket, cart_id: str, refused: OrderRefused) -> bool:
+    """Whether a cart was refused because it cannot be used any more. What says so in no words that we know, in another
+    language say, the cart itself tells."""
+    if refused.category in GONE or says_gone(refused.reason):
+        return True
+    return code_of(refused.reason) == UNKNOWN and not await basket.is_there(cart_id)
 
 
 async def _record_agreements(
@@ -243,7 +253,7 @@ async def _step(info: Info, operation: str, root: str, variables: Mapping[str, o
     node, errors = await Basket(context).change(operation, root, variables, CHECKOUT, *path)
     if node is None:
         return CheckoutPayload(user_errors=errors)
-    shown = Checkout.of(node, context.links, context.payment_methods, context.orders.available)
+    shown = Checkout.of(node, context.links, context.payment_methods, can_order=True)
     return CheckoutPayload(checkout=shown, user_errors=errors)
 
 

@@ -6,7 +6,6 @@ import asyncio
 
 import strawberry
 
-from app.commerce.client import Problem
 from app.commerce.estimates import Destination
 from app.errors import BadInput, UpstreamFailed
 from app.storefront.basket import Basket
@@ -16,7 +15,7 @@ from app.storefront.context import Context, Info
 from app.storefront.links import Links, plain
 from app.storefront.selection import selected
 from app.storefront.store import Country
-from app.storefront.user_errors import is_gone
+from app.storefront.user_errors import may_be_gone
 
 MAX_TEXT = 255
 MAX_RADIUS = 20_000  # kilometres: nothing on Earth is further away
@@ -117,7 +116,8 @@ class ShippingQuery:
         if (carrier is None) != (method is None):
             raise BadInput("method", "needs carrier, and carrier method")
         way = (carrier, method) if carrier is not None and method is not None else None
-        kept = await Basket(context).kept()
+        basket = Basket(context)
+        kept = await context.shopper.cart(basket.website)
         if kept is None or not kept["made"]:
             return None
         to = await _destination(context, country, region, postcode)
@@ -125,9 +125,9 @@ class ShippingQuery:
         try:
             return await _estimate(context, cart_id, to, way, totals="totals" in wanted, methods="methods" in wanted)
         except UpstreamFailed as error:
-            if not is_gone(Problem(error.detail, error.category, ())):
+            if not may_be_gone(error.category) or await basket.is_there(cart_id):
                 raise
-            await Basket(context).lose(cart_id)
+            await basket.lose(cart_id)
             return None
 
     @strawberry.field(
