@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -34,6 +35,7 @@ from app.http import Breaker, Upstream
 from app.idempotency import Once
 from app.redis_client import MEMORY, connect
 from app.settings import Settings
+from app.sources import Sources, build_sources, end
 from app.state import State
 from app.storefront import graphiql
 from app.storefront.context import Context
@@ -99,6 +101,7 @@ class Parts:
     shop: Shop
     cache: Cache
     listening: Listening | None
+    sources: Sources | None
     orders: Orders
     guest_orders: GuestOrders
     estimates: Estimates
@@ -186,10 +189,24 @@ def build_parts(settings: Settings, *, transport: httpx2.AsyncBaseTransport | No
     )
     estimates = Estimates(lambda: shop.reads, rest)
     cache, listening = build_cache(settings, lambda: shop.views)
+    sources = build_sources(settings, cache, state, rest, lambda: shop.views, metrics, transport)
     # A second call waits as long as the first may, and takes it for dead only long after.
     once = Once(state, patience=settings.order_patience, lease=2 * settings.order_patience + 60)
     return Parts(
-        metrics, upstream, state, graphql, rest, shop, cache, listening, orders, guest_orders, estimates, once, settings
+        metrics,
+        upstream,
+        state,
+        graphql,
+        rest,
+        shop,
+        cache,
+        listening,
+        sources,
+        orders,
+        guest_orders,
+        estimates,
+        once,
+        settings,
     )
 
 
@@ -304,6 +321,8 @@ def create_app(
         page=graphiql_page(DEFAULT_QUERY) if settings.graphiql else None,
     )
     app.router.routes.append(Route("/graphql", endpoint=endpoint.__call__, methods=["GET", "POST"]))
+    if parts.sources is not None:
+        app.router.routes.extend(parts.sources.webhooks.routes())
     if settings.graphiql:
         app.router.routes.extend(graphiql.assets())
     if settings.metrics:
@@ -326,15 +345,21 @@ async def _lifespan(parts: Parts, app: FastAPI) -> AsyncIterator[None]:
             await parts.orders.ready()
         except StateUnavailable as error:
             log.warning("orders.not_ready", detail=error.detail)
+    worker = None
+    if parts.sources is not None and parts.settings.embedded_worker:
+        worker = asyncio.create_task(parts.sources.work())
     app.state.ready = True
     try:
         yield
     finally:
         app.state.ready = False
+        await end(worker)
         await parts.shop.stop()
         if parts.listening is not None:
             await parts.listening.stop()
         await parts.cache.close()
+        if parts.sources is not None:
+            await parts.sources.close()
         await parts.upstream.close()
         await parts.state.close()
 

@@ -15,7 +15,13 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Codes = Annotated[tuple[str, ...], NoDecode]
 Seconds = Annotated[float, Field(gt=0, le=600)]
+SHORTEST_SECRET = 24  # characters
 EXAMPLE_SECRET = "change-me"  # noqa: S105 - the one value that is refused
+
+
+def secrets_of(value: SecretStr) -> tuple[str, ...]:
+    """The secrets of a setting that has several, separated by commas."""
+    return tuple(each.strip() for each in value.get_secret_value().split(",") if each.strip())
 
 
 class Settings(BaseSettings):
@@ -109,6 +115,26 @@ class Settings(BaseSettings):
     cache_content: Annotated[float, Field(ge=0, le=86400)] = Field(600, description="how long everything else is fresh")
     cache_error: Annotated[float, Field(ge=0, le=345_600)] = Field(
         86_400, description="how long what is no longer fresh still answers while Commerce fails"
+    )
+
+    commerce_webhook_secrets: SecretStr = Field(
+        SecretStr(""),
+        description="secrets of those who tell of changes at /webhooks/commerce, 24 characters or more, by commas",
+    )
+    commerce_events_client_id: str = Field(
+        "", description="client id of the registration whose Adobe I/O Events come to /webhooks/commerce"
+    )
+    commerce_poll: Annotated[float, Field(ge=0, le=86400)] = Field(
+        60, description="how often a worker asks Commerce by REST what has changed; 0: never"
+    )
+    commerce_sweep: Annotated[float, Field(ge=0, le=604_800)] = Field(
+        3600, description="how often a worker looks for what was deleted; 0: never"
+    )
+    indexer_lag: Annotated[float, Field(ge=0, le=86400)] = Field(
+        90, description="how late Commerce's indexers may be; changes are purged again after that"
+    )
+    embedded_worker: bool = Field(
+        False, description="do a worker's jobs in the API's process; for a single process, as the demo is"
     )
 
     session_keys: SecretStr = Field(
@@ -216,6 +242,16 @@ class Settings(BaseSettings):
                 raise ValueError("must be base32 of at least 112 bits") from None
         return value
 
+    @field_validator("commerce_webhook_secrets")
+    @classmethod
+    def _are_secrets(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value().lower() == EXAMPLE_SECRET:
+            return value
+        for each in secrets_of(value):
+            if len(each) < SHORTEST_SECRET:
+                raise ValueError(f"secrets have {SHORTEST_SECRET} characters at least")
+        return value
+
     @field_validator("public_url")
     @classmethod
     def _is_public(cls, value: str) -> str:
@@ -240,6 +276,13 @@ class Settings(BaseSettings):
             value = getattr(self, name)
             if isinstance(value, SecretStr) and value.get_secret_value().lower() == EXAMPLE_SECRET:
                 raise ValueError(f"{name.upper()} still has the example value")
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_place_for_changes(self) -> Self:
+        told = bool(secrets_of(self.commerce_webhook_secrets)) or bool(self.commerce_events_client_id)
+        if told and not (self.redis_cache_url.get_secret_value() and self.redis_state_url.get_secret_value()):
+            raise ValueError("who tells of changes needs REDIS_CACHE_URL and REDIS_STATE_URL")
         return self
 
     @model_validator(mode="after")
