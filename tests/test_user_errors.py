@@ -48,6 +48,15 @@ def test_an_unknown_reason_is_told_by_a_sentence_of_our_own_and_stays_in_the_log
     assert LineProblem.of({"message": TECHNICAL}).message == REFUSED
 
 
+def test_a_code_that_is_found_later_brings_the_words_back() -> None:
+    error = UserError(code=UNKNOWN, message="<b>Ausverkauft</b>", path=["lines", "0"])
+    assert error.message == REFUSED
+    error.recode("OUT_OF_STOCK")
+    assert (error.code, error.message) == ("OUT_OF_STOCK", "Ausverkauft")
+    error.recode(UNKNOWN)
+    assert error.message == REFUSED
+
+
 @pytest.mark.parametrize(
     "message",
     [

@@ -79,7 +79,13 @@ class UserError:
     path: list[str] = described("The input that caused it, such as lines, 2, quantity.")
 
     def __post_init__(self) -> None:
-        self.message = shown(self.code, self.message)
+        self._told = self.message
+        self.message = shown(self.code, self._told)
+
+    def recode(self, code: str) -> None:
+        """Gives the error a code that was found later, and with it the words that it may be shown in."""
+        self.code = code
+        self.message = shown(code, self._told)
 
 
 class Mendable(Rejected):
