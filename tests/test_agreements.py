@@ -150,9 +150,10 @@ async def test_the_note_of_a_call_that_died_is_made_once_nothing_of_it_can_be_ru
     async with connected(commerce, state, max_execution=0.2, patience=0.2, margin=0.1) as orders:  # type: ignore[arg-type]
         await orders.comment_once(QUOTE, ORDER, NOTE)
         assert commerce.asked == []
-        while not commerce.comments:
-            await asyncio.sleep(0.05)
-            await orders.comment_once(QUOTE, ORDER, NOTE)
+        async with asyncio.timeout(30):
+            while not commerce.comments:
+                await asyncio.sleep(0.05)
+                await orders.comment_once(QUOTE, ORDER, NOTE)
     assert commerce.asked == [SEE, SAY]
 
 
