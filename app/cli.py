@@ -221,7 +221,11 @@ def doctor() -> None:
     configure_logs("error", settings.log_format)
 
     async def look() -> Report:
-        parts = build_parts(settings)
+        try:
+            parts = build_parts(settings)
+        except ValueError as error:
+            err.print(f"[red]setting[/] {error}")
+            raise typer.Exit(2) from None
         try:
             return await examine(parts)
         finally:

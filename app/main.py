@@ -139,6 +139,7 @@ class Parts:
             guest_orders=self.guest_orders,
             estimates=self.estimates,
             once=self.once,
+            payment_methods=frozenset(self.settings.offline_payment_methods),
         )
 
 
@@ -302,7 +303,12 @@ def create_app(
         )
     endpoint = Endpoint(
         build_schema(
-            limits=Limits(settings.graphql_max_depth, settings.graphql_max_fields, settings.graphql_max_aliases),
+            limits=Limits(
+                settings.graphql_max_depth,
+                settings.graphql_max_fields,
+                settings.graphql_max_aliases,
+                settings.graphql_max_mutations,
+            ),
             tokens=settings.graphql_max_tokens,
             introspection=settings.introspection or settings.graphiql,
             compiled=compiled,

@@ -150,6 +150,10 @@ class Settings(BaseSettings):
     commerce_max_execution: Annotated[float, Field(ge=1, le=3600)] = Field(
         180, description="how long a request can still run in Commerce after it was given up; orders wait for it"
     )
+    offline_payment_methods: Codes = Field(
+        ("checkmo", "banktransfer", "cashondelivery", "purchaseorder", "free"),
+        description="codes of the payment methods that need no payment provider: checkout offers and takes no others",
+    )
     order_patience: Seconds = Field(20, description="how long placing an order may wait for an unknown outcome")
     order_margin: Annotated[float, Field(ge=0.1, le=600)] = Field(
         5, description="how far the clocks of our machines may differ, and an order's request be held up on its way"
@@ -170,6 +174,7 @@ class Settings(BaseSettings):
     graphql_max_fields: int = Field(1000, ge=10, le=100_000, description="most fields of a query, fragments spread")
     graphql_max_aliases: int = Field(30, ge=0, le=10_000, description="most aliases of a query")
     graphql_max_tokens: int = Field(3000, ge=100, le=1_000_000, description="most tokens of a query")
+    graphql_max_mutations: int = Field(5, ge=1, le=100, description="most mutations of a request")
     graphql_max_reads: int = Field(20, ge=1, le=1000, description="most reads of Commerce that a query may cost")
     graphql_max_bytes: int = Field(65_536, ge=1024, le=16_777_216, description="largest request body, in bytes")
 
@@ -178,12 +183,14 @@ class Settings(BaseSettings):
     def _in_small_letters(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
 
-    @field_validator("commerce_stores", "catalog_attributes", "trusted_proxies", mode="before")
+    @field_validator(
+        "commerce_stores", "catalog_attributes", "offline_payment_methods", "trusted_proxies", mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("commerce_stores", "catalog_attributes")
+    @field_validator("commerce_stores", "catalog_attributes", "offline_payment_methods")
     @classmethod
     def _are_codes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for code in value:

@@ -16,7 +16,7 @@ import random
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -373,7 +373,7 @@ class WithoutClaim(Orders):
 class WithoutLookUp(Orders):
     """Without looking for an order."""
 
-    async def find(self, quote_id: int) -> Placed | None:
+    async def find(self, quote_id: int, headers: Mapping[str, str] | None = None) -> Placed | None:
         return None
 
 

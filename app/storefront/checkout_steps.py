@@ -11,14 +11,14 @@ import strawberry
 from app.auth.sessions import SessionEnded
 from app.commerce.client import NOT_FOUND
 from app.commerce.orders import OrderPending, OrderRefused
-from app.errors import BadInput, StateUnavailable, UpstreamError, UpstreamFailed, UpstreamInvalid, VitrineError
+from app.errors import BadInput, StateUnavailable, UpstreamError, UpstreamFailed, VitrineError
 from app.storefront.addresses import AddressInput, at_fields, commerce_address
 from app.storefront.basket import Basket
 from app.storefront.checkout import CHECKOUT, Checkout, agreements_of
 from app.storefront.common import Node, described
 from app.storefront.context import Info
 from app.storefront.links import plain
-from app.storefront.user_errors import UNKNOWN, CartGone, Mendable, UserError, UserErrors, code_of, says_gone
+from app.storefront.user_errors import UNKNOWN, CartGone, Mendable, UserError, UserErrors, code_of, is_gone, says_gone
 from app.telemetry import log
 
 MAX_NUMBER = 64
@@ -100,6 +100,9 @@ class CheckoutMutation:
     async def checkout_set_payment_method(
         self, info: Info, code: str, purchase_order_number: str | None = None
     ) -> CheckoutPayload:
+        _check_available(info)
+        if code not in info.context.payment_methods:
+            raise _no_such_payment(("code",))
         method: dict[str, object] = {"code": code}
         if purchase_order_number is not None:
             if not 0 < len(purchase_order_number.strip()) <= MAX_NUMBER:
@@ -136,6 +139,25 @@ class CheckoutMutation:
         return PlaceOrderPayload(number=number.decode())
 
 
+def _no_such_payment(path: tuple[str, ...]) -> Mendable:
+    return Mendable("PAYMENT_METHOD_UNAVAILABLE", "This way to pay is not offered.", path)
+
+
+async def _check_payment(info: Info, cart_id: str) -> None:
+    """Raises `Mendable` for a cart that is to be paid in a way that needs a provider: nobody would be paid.
+
+    No checkout of ours chooses one. But the settings may have changed since, and the shop's own modules choose too.
+    """
+    reply = await info.context.fresh("CartPayment", (), {"cartId": cart_id})
+    unread = [problem for problem in reply.problems if not is_gone(problem, "Cart")]
+    if unread:
+        raise UpstreamFailed(f"CartPayment: {unread[0].message}", unread[0].category)
+    # Of a cart that is no more there may be an order, which is found by the cart's number.
+    code = ((reply.data.get("cart") or {}).get("selected_payment_method") or {}).get("code")
+    if code and code not in info.context.payment_methods:
+        raise _no_such_payment(())
+
+
 def _no_session() -> Mendable:
     return Mendable("CART_EXPIRED", "There is no session: it has run out, and its cart with it.")
 
@@ -150,7 +172,8 @@ async def _place(info: Info, agreed: list[str], key: str) -> str:
     # The same key is about the same cart for ever, whatever the shopper has begun since. Else it is his cart; or the
     # one that was lost, which an order of unknown outcome may have ended: that is found by the cart's number.
     shopper, website = context.shopper, basket.website
-    kept = await shopper.bound(website, key) or await shopper.cart(website) or await shopper.lost_cart(website)
+    tied = await shopper.bound(website, key)
+    kept = tied or await shopper.cart(website) or await shopper.lost_cart(website)
     if kept is None or not kept["made"]:
         number = await shopper.last_order(website)
         if number is not None:
@@ -162,10 +185,12 @@ async def _place(info: Info, agreed: list[str], key: str) -> str:
     if lacking:
         raise Mendable("AGREEMENT_REQUIRED", f"Please agree to: {plain(lacking[0].get('name'))}.", ("agreements",))
     cart_id = str(kept["id"])
+    if tied is None:
+        await _check_payment(info, cart_id)
     quote = kept.get("quote")
     if quote is None:
         try:
-            quote = await context.orders.quote_id(cart_id, context.store)
+            quote = await context.orders.quote_id(cart_id, context.store, context.caller.handed_on)
         except UpstreamFailed as error:
             if error.category != NOT_FOUND:
                 raise
@@ -200,20 +225,25 @@ async def _is_gone(basket: Basket, cart_id: str, refused: OrderRefused) -> bool:
 async def _record_agreements(
     info: Info, quote: int, order_id: int | None, terms: list[Node], agreed: list[str]
 ) -> None:
-    """Notes on the order what was agreed to. The order stands whatever becomes of the note."""
-    named = [str(node.get("name")) for node in terms if str(node["agreement_id"]) in agreed]
-    if not named:
+    """Notes on the order what was agreed to. The order stands whatever becomes of the note: what could not be noted is
+    in the log, for the shop to add by hand."""
+    note = agreement_note(terms, agreed)
+    if not note:
         return
-    orders = info.context.orders
     try:
-        if order_id is None:
-            placed = await orders.find(quote)
-            order_id = placed.order_id if placed else None
-        if order_id is None:
-            raise UpstreamInvalid("the order that was placed is not listed")
-        await orders.comment_once(quote, order_id, f"The shopper agreed to: {', '.join(named)}.")
+        await info.context.orders.comment_once(quote, order_id, note)
     except (UpstreamError, StateUnavailable) as error:
-        log.error("checkout.agreement_unrecorded", quote=quote, code=error.code, detail=error.detail)
+        log.error("checkout.agreement_unrecorded", quote=quote, note=note, code=error.code, detail=error.detail)
+
+
+def agreement_note(terms: list[Node], agreed: list[str]) -> str:
+    """What was agreed to, as a sentence each for boxes that were ticked and for terms that ordering agrees to."""
+    ticked = [node for node in terms if str(node["agreement_id"]) in agreed]
+    others = [node for node in terms if node not in ticked and node.get("mode") == "AUTO"]
+    said = (("The shopper agreed to", ticked), ("By ordering the shopper agreed to", others))
+    return " ".join(
+        f"{how}: {', '.join(plain(node.get('name')) or '' for node in nodes)}." for how, nodes in said if nodes
+    )
 
 
 async def _step(info: Info, operation: str, root: str, variables: Mapping[str, object], *path: str) -> CheckoutPayload:
@@ -221,7 +251,9 @@ async def _step(info: Info, operation: str, root: str, variables: Mapping[str, o
     _check_available(info)
     context = info.context
     node, errors = await Basket(context).change(operation, root, variables, CHECKOUT, *path)
-    shown = Checkout.of(node, context.links, can_order=True) if node is not None else None
+    if node is None:
+        return CheckoutPayload(user_errors=errors)
+    shown = Checkout.of(node, context.links, context.payment_methods, can_order=True)
     return CheckoutPayload(checkout=shown, user_errors=errors)
 
 
