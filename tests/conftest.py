@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx2
+import hypothesis
 import pytest
 import structlog
 import uvicorn
@@ -20,10 +21,27 @@ from app.errors import StateUnavailable
 from app.main import Parts, create_app
 from app.sandbox.commerce import Commerce, create_commerce
 from app.settings import Settings
+from tests.groups import OneAfterAnother, sort
 from tests.redis_server import redis_server
 from tests.started import long_open, understood
 
 COMMERCE = "http://commerce.test"
+
+
+# A machine that is busy with something else is no reason to fail.
+hypothesis.settings.register_profile(
+    "tests", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+)
+hypothesis.settings.load_profile("tests")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    return OneAfterAnother(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    sort(items)
 
 
 def pytest_collection_finish() -> None:

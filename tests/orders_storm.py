@@ -1,6 +1,6 @@
 """Many carts, many calls at once, a hostile Commerce and a state that is lost in the middle: never two orders.
 
-`python -m tests.orders_storm --carts 1000` runs the whole; a small one is among the tests (tests/test_orders.py). With a
+`python -m tests.orders_storm --carts 1000` runs the whole; a small one is among the tests (tests/test_orders_storm.py). With a
 sabotage (the claim, the look-up, the epoch or the wait before a takeover removed) it must find carts with two orders.
 
 Commerce here is a stand-in at the transport that answers the three requests of app/commerce/orders.py in the shapes of

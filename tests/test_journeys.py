@@ -72,9 +72,7 @@ async def open_shop(version: str) -> AsyncIterator[Shop]:
         yield Shop(client, commerce)
 
 
-@pytest.fixture(
-    scope="module", params=[pytest.param(version, marks=pytest.mark.xdist_group(version)) for version in VERSIONS]
-)
+@pytest.fixture(scope="module", params=VERSIONS)
 def version(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -33,7 +33,6 @@ from .orders_storm import (
     NOTHING,
     OLD,
     SAAS,
-    SABOTAGES,
     Commerce,
     Placing,
     answered,
@@ -42,7 +41,6 @@ from .orders_storm import (
     inactive,
     masked,
     refused,
-    storm,
 )
 from .redis_server import closing, flush, redis_server
 
@@ -938,23 +936,3 @@ def test_whatever_happens_a_cart_has_one_order_in_the_end(steps: list[tuple[str,
             assert [order.number for order in world.commerce.orders] == sorted(told)
 
     asyncio.run(scenario())
-
-
-# The storm
-
-
-async def test_no_storm_makes_two_orders_of_a_cart_and_every_call_gets_its_order() -> None:
-    result = await storm(60, 5, seed=1)
-    assert (result.doubled, result.unordered, result.wrong, dict(result.other)) == (0, 0, 0, {})
-    assert result.ordered + result.pending == 60 * 5 + 60
-    assert result.ordered >= 60 * 5
-    assert min(result.kinds.values()) > 0
-    assert len(result.kinds) == 4
-    assert result.flushed_while_working >= 5
-
-
-@pytest.mark.parametrize("name", sorted(SABOTAGES))
-async def test_with_a_rule_removed_the_storm_finds_carts_with_two_orders(name: str) -> None:
-    # A seed whose first outcomes are bad ones, so that few carts are enough.
-    result = await storm(20, 5, seed=195, sabotage=SABOTAGES[name])
-    assert result.doubled > 0
