@@ -23,6 +23,7 @@ from app.auth.origin import origin_of, parse_origins
 from app.auth.sessions import Sessions
 from app.cache import Cache, Listening, Local, Shared
 from app.commerce.cached import CachedReads
+from app.commerce.capabilities import Understand, from_introspection
 from app.commerce.client import GraphQL, StoreContext
 from app.commerce.estimates import Estimates
 from app.commerce.freshness import Lifetimes
@@ -143,8 +144,13 @@ class Parts:
         )
 
 
-def build_parts(settings: Settings, *, transport: httpx2.AsyncBaseTransport | None = None) -> Parts:
-    """Everything below the web; `transport` stands in for the network in tests."""
+def build_parts(
+    settings: Settings,
+    *,
+    transport: httpx2.AsyncBaseTransport | None = None,
+    understand: Understand = from_introspection,
+) -> Parts:
+    """Everything below the web; `transport` stands in for the network in tests, and `understand` is `Shop`'s."""
     metrics = Metrics()
     upstream = Upstream(
         "commerce",
@@ -172,6 +178,7 @@ def build_parts(settings: Settings, *, transport: httpx2.AsyncBaseTransport | No
         complexity=settings.commerce_max_complexity,
         state=state,
         state_key=f"shop:{settings.commerce_base}",
+        understand=understand,
     )
     orders = Orders(
         lambda: shop.reads,
@@ -260,11 +267,15 @@ def credentials(settings: Settings) -> Credentials | None:
 
 
 def create_app(
-    settings: Settings, *, transport: httpx2.AsyncBaseTransport | None = None, compiled: bool = True
+    settings: Settings,
+    *,
+    transport: httpx2.AsyncBaseTransport | None = None,
+    understand: Understand = from_introspection,
+    compiled: bool = True,
 ) -> FastAPI:
-    """The whole application for these settings; `transport` stands in for the network in tests, and `compiled` is as in
-    `build_schema`."""
-    parts = build_parts(settings, transport=transport)
+    """The whole application for these settings; `transport` stands in for the network in tests, `understand` is
+    `Shop`'s, and `compiled` is as in `build_schema`."""
+    parts = build_parts(settings, transport=transport, understand=understand)
     app = FastAPI(
         title="Vitrine",
         lifespan=partial(_lifespan, parts),

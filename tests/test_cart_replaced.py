@@ -189,7 +189,7 @@ async def test_an_order_of_unknown_outcome_gives_its_number_whatever_the_shopper
 
 async def test_a_key_is_about_the_same_cart_whatever_the_shopper_began_since() -> None:
     """Its order was pending; then he filled another cart, and asked again as he was told to."""
-    async with shopping("2.4.4", order_patience=1) as api:
+    async with shopping("2.4.4", order_patience=0.6) as api:
         await get_ready(api)
         fault = api.commerce.faults.add(Fault("place_after_close", times=1, seconds=0.9))
         while not fault.fired:

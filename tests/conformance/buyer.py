@@ -6,7 +6,6 @@ compares what comes out with what the recording says must (`expected`).
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import json
 import re
@@ -35,6 +34,7 @@ from tests.conformance.expected import (
 from tests.conformance.readers import READ, URL, Reading, decoded
 from tests.conformance.recorded import recorded_data
 from tests.conformance.recordings import Exchange
+from tests.started import long_open, understood
 
 GONE = re.compile(r"cart isn't active|Could not find a cart|cannot perform operations on cart")
 # Several lines at once: the cart is read again, since the answer's totals are stale (cart-121).
@@ -319,13 +319,12 @@ async def buyer(exchanges: Mapping[str, Exchange]) -> AsyncIterator[Buyer]:
         session_keys=KEY,
         public_url="http://localhost:8000",
     )
-    app = create_app(settings, transport=httpx2.MockTransport(commerce.handle))
+    app = create_app(settings, transport=httpx2.MockTransport(commerce.handle), understand=understood)
     parts: Parts = app.state.parts
     with structlog.testing.capture_logs():
+        await long_open(parts)
         async with (
             app.router.lifespan_context(app),
             httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://api.test") as web,
         ):
-            while not await parts.orders.ready():
-                await asyncio.sleep(0.1)
             yield Buyer(commerce, exchanges, web, parts)
