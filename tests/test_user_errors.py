@@ -1,4 +1,4 @@
-"""What of Commerce's words reaches a shopper: plain text of a bounded length, and only for reasons that are known."""
+"""What of Commerce's words reaches a shopper: plain text of a bounded length, and never those of a program."""
 
 from __future__ import annotations
 
@@ -32,29 +32,18 @@ TECHNICAL = "SQLSTATE[HY000]: General error, query was: UPDATE quote SET items_c
     ],
 )
 def test_a_message_is_plain_text_of_a_bounded_length(message: str, text: str) -> None:
-    assert shown("OUT_OF_STOCK", message) == text
+    assert shown(message) == text
     assert UserError(code="OUT_OF_STOCK", message=message, path=[]).message == text
     assert user_error(Mendable("OUT_OF_STOCK", message)).message == text
     # What reaches a shopper by a query is the error itself.
     assert Mendable("OUT_OF_STOCK", message).public == text
-    assert LineProblem.of({"message": f"is required {message}"}).message == shown("", f"is required {message}")
+    assert LineProblem.of({"message": f"is required {message}"}).message == shown(f"is required {message}")
 
 
-def test_an_unknown_reason_is_told_by_a_sentence_of_our_own_and_stays_in_the_log() -> None:
-    with structlog.testing.capture_logs() as logs:
-        error = user_error(Mendable(UNKNOWN, TECHNICAL, ("lines",)))
-    assert (error.code, error.message, error.path) == ("REJECTED", REFUSED, ["lines"])
-    assert [(line["event"], line["detail"]) for line in logs] == [("commerce.unknown_refusal", TECHNICAL)]
-    assert LineProblem.of({"message": TECHNICAL}).message == REFUSED
-
-
-def test_a_code_that_is_found_later_brings_the_words_back() -> None:
-    error = UserError(code=UNKNOWN, message="<b>Ausverkauft</b>", path=["lines", "0"])
-    assert error.message == REFUSED
-    error.recode("OUT_OF_STOCK")
-    assert (error.code, error.message) == ("OUT_OF_STOCK", "Ausverkauft")
-    error.recode(UNKNOWN)
-    assert error.message == REFUSED
+def test_a_reason_without_a_code_is_told_in_the_words_of_the_shop() -> None:
+    words = "Pro Monat sind <b>zwei</b> erlaubt."
+    error = user_error(Mendable(UNKNOWN, words, ("lines",)))
+    assert (error.code, error.message, error.path) == ("REJECTED", "Pro Monat sind zwei erlaubt.", ["lines"])
 
 
 @pytest.mark.parametrize(
@@ -70,7 +59,8 @@ def test_a_code_that_is_found_later_brings_the_words_back() -> None:
 def test_the_words_of_a_program_are_told_to_nobody_whatever_the_code(message: str) -> None:
     with structlog.testing.capture_logs() as logs:
         assert user_error(Mendable("EMAIL_INVALID", message)).message == REFUSED
-    assert [line["detail"] for line in logs] == [message]
+    assert [(line["event"], line["detail"]) for line in logs] == [("commerce.technical_refusal", message)]
+    assert LineProblem.of({"message": message}).message == REFUSED
 
 
 @pytest.mark.parametrize(

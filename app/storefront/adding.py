@@ -176,7 +176,7 @@ class Adding:
         codes = {str(place): _code_by(node) for place, node in zip(unknown, nodes, strict=True)}
         for error in self.errors:
             if error.code == UNKNOWN and len(error.path) > 1:
-                error.recode(codes[error.path[1]])
+                error.code = codes[error.path[1]]
         return self.errors
 
 

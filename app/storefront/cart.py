@@ -58,7 +58,7 @@ class LineProblem:
         code = code_of(message)
         if code == UNKNOWN:
             code = ITEM_CODES.get(str(node.get("code")), code)
-        return cls(code=code, message=shown(code, message))
+        return cls(code=code, message=shown(message))
 
 
 @strawberry.type(description="A line of the cart.")

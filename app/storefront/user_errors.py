@@ -79,20 +79,14 @@ class UserError:
     path: list[str] = described("The input that caused it, such as lines, 2, quantity.")
 
     def __post_init__(self) -> None:
-        self._told = self.message
-        self.message = shown(self.code, self._told)
-
-    def recode(self, code: str) -> None:
-        """Gives the error a code that was found later, and with it the words that it may be shown in."""
-        self.code = code
-        self.message = shown(code, self._told)
+        self.message = shown(self.message)
 
 
 class Mendable(Rejected):
     """An error that the shopper can mend; `path` is the input that caused it."""
 
     def __init__(self, code: str, message: str, path: tuple[str, ...] = ()) -> None:
-        super().__init__(shown(code, message))
+        super().__init__(shown(message))
         self.user_code = code
         self.path = path
 
@@ -112,14 +106,14 @@ def code_of(message: str, operation: str = "") -> str:
     return next(told, _BY_OPERATION.get(operation, UNKNOWN))
 
 
-def shown(code: str, message: str) -> str:
-    """A message as it may be shown beside its code: plain text, and not too long.
+def shown(message: str) -> str:
+    """A message of Commerce as it may be shown: plain text of 255 characters at most.
 
-    What Commerce says for a reason that has no code, or in the words of its program, is not: it stays in our log.
+    Commerce's own words are for shoppers, in the language of the store view, and the only ones that tell a reason
+    without a code, such as a rule of a shop's own module. What is in the words of a program stays in our log.
     """
-    if code == UNKNOWN or _TECHNICAL.search(message):
-        if message != REFUSED:
-            log.info("commerce.unknown_refusal", detail=message)
+    if _TECHNICAL.search(message):
+        log.info("commerce.technical_refusal", detail=message)
         return REFUSED
     text = message[: 8 * MAX_MESSAGE]
     # What is written as an entity, or as the entity of one, must not become a tag where it is shown.
