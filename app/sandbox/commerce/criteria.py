@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -14,7 +15,10 @@ Column = Callable[[T, str], Any]
 
 def searched(query: dict[str, list[str]], rows: list[T], column: Column[T], body: Callable[[T], Any]) -> Any:
     """The rows that fit every group of filters, as bodies. `column` gives a row's value by name, or raises
-    `unknown_column`. A page past the end has no items (ord-000 to ord-004)."""
+    `unknown_column`. A page past the end has no items (ord-000 to ord-004). Raises `RestError` where nothing is asked
+    for (rest-063)."""
+    if not any(re.match(r"search_?criteria", name, re.IGNORECASE) for name in query):
+        raise RestError(400, '"%fieldName" is required. Enter and try again.', {"fieldName": "searchCriteria"})
     groups, criteria = _criteria(query)
     for group in groups:
         rows = [row for row in rows if any(_fits(column(row, one.get("field", "")), one) for one in group["filters"])]
@@ -86,7 +90,8 @@ def _fits(own: Any, one: dict[str, str]) -> bool:
     if how in ("in", "nin"):
         return (str(own) in given.split(",")) == (how == "in")
     if how == "like":
-        return given.strip("%").lower() in str(own).lower()
+        pattern = ".*".join(map(re.escape, given.split("%")))
+        return re.fullmatch(pattern, str(own), re.IGNORECASE | re.DOTALL) is not None
     if isinstance(own, (int, float)):
         try:
             return _TESTS.get(how, _TESTS["eq"])(own, float(given))
