@@ -179,7 +179,7 @@ async def _place(info: Info, agreed: list[str], key: str) -> str:
         if number is not None:
             # Another call of the same shopper has placed the order in the meantime.
             return number
-        raise Mendable("CART_EMPTY", "There is nothing in the cart yet.")
+        raise _nothing()
     terms = await agreements_of(info)
     lacking = [node for node in terms if node.get("mode") == "MANUAL" and str(node["agreement_id"]) not in agreed]
     if lacking:
@@ -195,7 +195,7 @@ async def _place(info: Info, agreed: list[str], key: str) -> str:
             if error.category != NOT_FOUND:
                 raise
             await shopper.ordered(website, cart_id, None)
-            raise CartGone from None
+            raise _gone(kept) from None
     await shopper.bind(website, key, cart_id, int(quote))
     try:
         placed = await context.orders.place(cart_id, int(quote), context.store, context.caller.handed_on)
@@ -203,7 +203,7 @@ async def _place(info: Info, agreed: list[str], key: str) -> str:
         if await _is_gone(basket, cart_id, refused):
             await shopper.unbind(website, key)
             await shopper.ordered(website, cart_id, None)
-            raise CartGone from None
+            raise _gone(kept) from None
         raise Mendable(code_of(refused.reason, "PlaceOrder"), refused.reason) from None
     await _record_agreements(info, int(quote), placed.order_id, terms, agreed)
     try:
@@ -212,6 +212,15 @@ async def _place(info: Info, agreed: list[str], key: str) -> str:
         # There is an order, and whoever asked for it must hear of it, whether or not we can remember it.
         log.warning("checkout.order_unkept", quote=quote, code=error.code)
     return placed.number
+
+
+def _nothing() -> Mendable:
+    return Mendable("CART_EMPTY", "There is nothing in the cart yet.")
+
+
+def _gone(kept: Mapping[str, Any]) -> CartGone | Mendable:
+    """What is told of a cart that was not ordered and is no more; whoever knows that already has none."""
+    return _nothing() if kept.get("told") else CartGone()
 
 
 async def _is_gone(basket: Basket, cart_id: str, refused: OrderRefused) -> bool:
