@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.cache_misses import storm
-
-# One at a time: each has three processes of its own.
-pytestmark = pytest.mark.xdist_group("cache storm")
 
 
 async def test_many_who_miss_in_two_processes_cost_one_call() -> None:

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.cache_storm import storm
-
-# One at a time: each has three processes of its own.
-pytestmark = pytest.mark.xdist_group("cache storm")
 
 
 async def test_nothing_old_is_read_after_a_purge() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
@@ -26,8 +26,13 @@ ADD = f"mutation Add($lines: [CartLineInput!]!) {{ cartAdd(lines: $lines) {{ add
 
 
 @asynccontextmanager
-async def shopping(version: str = "2.4.8", **given: Any) -> AsyncIterator[Api]:
-    """The application with sessions and orders, in front of a Commerce of that version."""
+async def shopping(
+    version: str = "2.4.8",
+    *,
+    way: Callable[[httpx2.AsyncBaseTransport], httpx2.AsyncBaseTransport] | None = None,
+    **given: Any,
+) -> AsyncIterator[Api]:
+    """The application with sessions and orders, in front of a Commerce of that version; `way` wraps what is between."""
     commerce = create_commerce(version, public_url=COMMERCE)
     admin = commerce.shop.admins[0]
     defaults: dict[str, Any] = {
@@ -40,7 +45,8 @@ async def shopping(version: str = "2.4.8", **given: Any) -> AsyncIterator[Api]:
         "commerce_max_execution": 1,
         "order_margin": 0.2,
     }
-    async with running(commerce, **{**defaults, **given}) as api:
+    transport: httpx2.AsyncBaseTransport = httpx2.ASGITransport(app=commerce)
+    async with running(commerce, transport=way(transport) if way else transport, **{**defaults, **given}) as api:
         yield api
 
 
@@ -380,3 +386,17 @@ async def test_a_cart_reads_in_the_currency_of_the_request() -> None:
         await add(api, {"sku": "TT-C01"})
         data = await api.data("{ cart { totals { grandTotal { amount currency } } } }", {"Content-Currency": "EUR"})
         assert data["cart"]["totals"]["grandTotal"] == {"amount": "357.88", "currency": "EUR"}
+
+
+async def test_a_request_with_more_mutations_than_may_be_changes_nothing() -> None:
+    many = "".join(f'a{place}: cartAdd(lines: [{{sku: "TT-C12"}}]) {{ cart {{ quantity }} }} ' for place in range(6))
+    async with shopping() as api:
+        answer = await api.post(f"mutation {{ {many} }}", UNSAFE)
+        assert [error["extensions"]["code"] for error in answer.json()["errors"]] == ["QUERY_TOO_EXPENSIVE"]
+        assert "set-cookie" not in answer.headers
+        assert api.commerce.requests == []
+        last = many.index("a5:")
+        data = await api.data(f"mutation {{ {many[:last]} }}", UNSAFE)
+        assert data["a4"] == {"cart": {"quantity": "5"}}
+    async with shopping(graphql_max_mutations=1) as api:
+        assert await api.codes(f"mutation {{ {many[:last]} }}", UNSAFE) == ["QUERY_TOO_EXPENSIVE"]

@@ -34,6 +34,7 @@ __all__ = [
     "SessionEnded",
     "SessionFull",
     "Sessions",
+    "bearers_of",
     "clear_cookie",
     "cookie_name",
     "set_cookie",
@@ -44,6 +45,7 @@ Data = Mapping[str, Any]
 
 LARGEST = 16_384  # bytes of a session's data as JSON
 START_SECONDS = 60.0
+PARTED_SECONDS = 3600.0
 _ROUNDS = 200  # of a compare-and-set; each one that is lost was won by somebody else
 _START = re.compile(r"[A-Za-z0-9_-]{22,128}")
 
@@ -200,6 +202,11 @@ class Sessions:
         """Ends the session; one that is over already is no error."""
         await self._state.delete(_place(session.token))
 
+    async def part(self, token: str) -> bool:
+        """Whether nobody was told yet that the session of this id is over: of all calls within an hour the first."""
+        told = "session-parted:" + hashlib.sha256(token.encode()).hexdigest()
+        return await self._state.put(told, b"1", PARTED_SECONDS, absent=True)
+
     async def _create(self) -> tuple[Session, str]:
         session = Session(_new_token(), {}, self._clock())
         place = _place(session.token)
@@ -278,8 +285,7 @@ def token_of(headers: Mapping[str, str], *, secure: bool) -> str | None:
     the name was set by somebody else, and which of two ids is meant is not ours to choose.
     """
     named = _cookies(headers, cookie_name(secure))
-    credentials = [line.partition(" ") for line in values(headers, "authorization")]
-    bearers = [token.strip(" ") for scheme, _, token in credentials if scheme.lower() == "bearer"]
+    bearers = bearers_of(headers)
     if len(named) > 1 or len(bearers) > 1:
         raise BadRequest("the session is given more than once")
     given = {*named, *bearers}
@@ -287,6 +293,12 @@ def token_of(headers: Mapping[str, str], *, secure: bool) -> str | None:
         raise BadRequest("the cookie and the Authorization header name different sessions")
     token = next(iter(given), None)
     return token if token is not None and _is_token(token) else None
+
+
+def bearers_of(headers: Mapping[str, str]) -> list[str]:
+    """What is given as `Authorization: Bearer`, whether or not it could be a session id."""
+    credentials = [line.partition(" ") for line in values(headers, "authorization")]
+    return [token.strip(" ") for scheme, _, token in credentials if scheme.lower() == "bearer"]
 
 
 def _cookies(headers: Mapping[str, str], name: str) -> list[str]:

@@ -111,6 +111,11 @@ class Claims:
         _, young, _ = await self._run([EPOCH], [repr(now), repr(self._horizon)])
         return not young
 
+    async def found(self, quote_id: int) -> Claim | None:
+        """The cart's claim as it is now."""
+        kept = await self._state.get(_key(quote_id))
+        return Claim.of(kept) if kept else None
+
     async def take(self, quote_id: int, claim: Claim, now: float, *, over: Claim | None = None) -> Standing:
         """Makes the claim if the cart has none, or in the place of exactly `over`."""
         return await self._replace(quote_id, over, claim, now, self._holding)

@@ -18,7 +18,7 @@ from strawberry.types.graphql import OperationType
 
 from app.auth.caller import Caller, HandingOn
 from app.auth.origin import check_unsafe, may_have_token_header
-from app.auth.sessions import Sessions, set_cookie, token_of
+from app.auth.sessions import Sessions, bearers_of, set_cookie, token_of
 from app.commerce.client import StoreContext
 from app.commerce.freshness import ALL, CONFIG
 from app.errors import BadRequest, Rejected, UnknownCurrency, UnknownStore, UpstreamError, VitrineError
@@ -122,6 +122,7 @@ class Endpoint:
             context = await self._open_context(store_context(request.headers), self._shopper(request), caller)
             context.operation_name = call.operation_name
             context.forbidden = self._forbidden(request)
+            context.in_url = request.method == "GET"
             recording = request.scope.get(RECORDING)
             context.since = recording.since if recording else None
             try:
@@ -145,7 +146,9 @@ class Endpoint:
     def _shopper(self, request: Request) -> Shopper:
         """Whose request it is. Raises `Rejected` for a session id that is given in two ways."""
         token = token_of(request.headers, secure=self._public.secure)
-        return Shopper(self._sessions, token, request.headers.get("x-session-start"))
+        # A browser keeps what is set for it; an app reads a new id only where it asks for one.
+        renews = not bearers_of(request.headers) or may_have_token_header(request.headers)
+        return Shopper(self._sessions, token, request.headers.get("x-session-start"), renews=renews)
 
     def _forbidden(self, request: Request) -> Rejected | None:
         try:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from app.auth.sessions import Session, Sessions
+from app.auth.sessions import Session, SessionEnded, Sessions
 from app.errors import StateUnavailable
 
 CARTS = "carts"
@@ -37,15 +37,21 @@ class _Own:
 
 
 class Shopper:
-    """One request's view of its shopper. `token` is what the browser or app sent, `start` what links first writes."""
+    """One request's view of its shopper.
 
-    def __init__(self, sessions: Sessions | None, token: str | None, start: str | None) -> None:
+    `token` is what the browser or app sent, `start` what links first writes; `renews` says that the sender takes the id
+    of a session that begins from our answer. `begun` is whether this request began a session.
+    """
+
+    def __init__(self, sessions: Sessions | None, token: str | None, start: str | None, *, renews: bool) -> None:
         self._sessions = sessions
         self._token = token
         self._start = start
+        self._renews = renews
         self._session: Session | None = None
         self._opened = False
         self.begun = False
+        self._stale = False
 
     @property
     def session(self) -> Session | None:
@@ -56,15 +62,21 @@ class Shopper:
         """The shopper's session, or None; never begins one. Raises `StateUnavailable`."""
         if not self._opened:
             self._session = await self._sessions.open(self._token) if self._sessions and self._token else None
+            self._stale = self._token is not None and self._session is None
             self._opened = True
         return self._session
 
     async def begin(self) -> Session:
-        """The shopper's session, begun if there is none. Raises `StateUnavailable`."""
+        """The shopper's session, begun if there is none.
+
+        Raises `StateUnavailable`, or `SessionEnded` for one that is over if its successor would reach nobody.
+        """
         session = await self.opened()
         if session is None:
             if self._sessions is None:
                 raise StateUnavailable("sessions need REDIS_STATE_URL and SESSION_KEYS")
+            if not self._renews:
+                raise SessionEnded
             session = self._session = await self._sessions.begin(start=self._start)
             self.begun = True
         return session
@@ -98,13 +110,9 @@ class Shopper:
 
     async def cart_made(self, website: str, cart_id: str) -> None:
         """Notes that Commerce has the cart."""
-        await self.note(website, cart_id, made=True)
-
-    async def note(self, website: str, cart_id: str, **facts: Any) -> None:
-        """Keeps facts about a cart beside its id, such as its number at Commerce."""
         await self._change(
             website,
-            lambda own: replace(own, cart={**own.cart, **facts}) if own.cart and _is(own.cart, cart_id) else own,
+            lambda own: replace(own, cart={**own.cart, "made": True}) if own.cart and _is(own.cart, cart_id) else own,
         )
 
     async def forget_cart(self, website: str, cart_id: str, *, told: bool) -> None:
@@ -121,7 +129,13 @@ class Shopper:
         await self._change(website, forget)
 
     async def tell_loss(self, website: str) -> bool:
-        """Whether a cart was lost that the shopper was not told of. The caller tells him: no other call will."""
+        """Whether a cart was lost that the shopper was not told of, be it with his session. The caller tells him: no
+        other call will."""
+        await self.opened()
+        if self._stale and self._sessions and self._token:
+            self._stale = False
+            if await self._sessions.part(self._token):
+                return True
         if not _untold(await self._own(website)):
             return False
         telling = False

@@ -2,24 +2,45 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import nh3
 import strawberry
 from strawberry.extensions import FieldExtension
 
 from app.commerce.client import NOT_FOUND, UNAUTHORIZED, Problem
-from app.errors import BadInput, Rejected, UpstreamFailed
+from app.errors import BadInput, Rejected, UpstreamFailed, VitrineError
 from app.storefront.common import described
+from app.telemetry import log
 
+UNKNOWN = "REJECTED"  # what Commerce refuses for a reason that has no code
+REFUSED = "The shop refused this."
+MAX_MESSAGE = 255  # characters
 # Commerce's codes of lines that could not be put in.
 LINE_CODES = {
     "PRODUCT_NOT_FOUND": "PRODUCT_NOT_FOUND",
     "NOT_SALABLE": "OUT_OF_STOCK",
     "INSUFFICIENT_STOCK": "QUANTITY_UNAVAILABLE",
+    "COULD_NOT_FIND_CART_ITEM": "LINE_NOT_FOUND",
 }
-# Where Commerce has no code, its English message tells (recordings cart-016 to cart-073); what none fits is REJECTED.
+# Commerce's codes of what is wrong with a line by now, for messages that are not in English.
+ITEM_CODES = {"ITEM_INCREMENTS": "QUANTITY_INVALID", "ITEM_QTY": "QUANTITY_UNAVAILABLE"}
+# What an operation's refusal is about where the message, in the store view's language, tells nothing.
+_BY_OPERATION = {
+    "ApplyCoupons": "COUPON_INVALID",
+    "PlaceOrder": "ORDER_REFUSED",
+    "RemoveCoupons": "COUPON_INVALID",
+    "SetBillingAddress": "ADDRESS_INVALID",
+    "SetEmail": "EMAIL_INVALID",
+    "SetPaymentMethod": "PAYMENT_METHOD_UNAVAILABLE",
+    "SetShippingAddress": "ADDRESS_INVALID",
+    "SetShippingMethod": "SHIPPING_METHOD_UNAVAILABLE",
+    "UpdateCart": "QUANTITY_UNAVAILABLE",
+}
+# Where Commerce has no code, its English message tells (recordings cart-016 to cart-073).
 _BY_MESSAGE = (
     (r"recaptcha", "RECAPTCHA_FAILED"),
     (r"could not find a product", "PRODUCT_NOT_FOUND"),
@@ -43,6 +64,8 @@ _BY_MESSAGE = (
     (r"address", "ADDRESS_INVALID"),
     (r"is required", "FIELD_REQUIRED"),
 )
+# What modules hand on of an exception that was not meant for shoppers: SQL, PHP's classes and files.
+_TECHNICAL = re.compile(r"SQLSTATE|exception\b|stack trace|\.php\b|\w\\+\w|\w::\w", re.IGNORECASE)
 _GONE = re.compile(
     r"could not find a cart|cart isn't active|cannot perform operations on cart|no such entity with cartid",
     re.IGNORECASE,
@@ -55,12 +78,15 @@ class UserError:
     message: str = described("What is wrong, in words that can be shown.")
     path: list[str] = described("The input that caused it, such as lines, 2, quantity.")
 
+    def __post_init__(self) -> None:
+        self.message = shown(self.message)
+
 
 class Mendable(Rejected):
     """An error that the shopper can mend; `path` is the input that caused it."""
 
     def __init__(self, code: str, message: str, path: tuple[str, ...] = ()) -> None:
-        super().__init__(message)
+        super().__init__(shown(message))
         self.user_code = code
         self.path = path
 
@@ -74,31 +100,57 @@ class CartGone(Rejected):
         super().__init__("The cart is not there any more: it was ordered or has run out.")
 
 
-def code_of(message: str) -> str:
-    """The stable code for a message of Commerce."""
-    return next((code for pattern, code in _BY_MESSAGE if re.search(pattern, message, re.IGNORECASE)), "REJECTED")
+def code_of(message: str, operation: str = "") -> str:
+    """The stable code for a message of Commerce about an operation; `REJECTED` for what nothing is known of."""
+    told = (code for pattern, code in _BY_MESSAGE if re.search(pattern, message, re.IGNORECASE))
+    return next(told, _BY_OPERATION.get(operation, UNKNOWN))
 
 
-def is_gone(problem: Problem) -> bool:
-    """Whether a problem says that the cart cannot be used any more."""
-    return problem.category in (NOT_FOUND, UNAUTHORIZED) and says_gone(problem.message)
+def shown(message: str) -> str:
+    """A message of Commerce as it may be shown: plain text of 255 characters at most.
+
+    Commerce's own words are for shoppers, in the language of the store view, and the only ones that tell a reason
+    without a code, such as a rule of a shop's own module. What is in the words of a program stays in our log.
+    """
+    if _TECHNICAL.search(message):
+        log.info("commerce.technical_refusal", detail=message)
+        return REFUSED
+    text = message[: 8 * MAX_MESSAGE]
+    # What is written as an entity, or as the entity of one, must not become a tag where it is shown.
+    while (read := html.unescape(text)) != text:
+        text = read
+    text = " ".join(html.unescape(nh3.clean(text, tags=set())).split())
+    return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1].rstrip() + "…"
+
+
+def may_be_gone(category: str) -> bool:
+    """Whether a problem of this category can be that the cart cannot be used any more. The cart itself tells."""
+    return category in (NOT_FOUND, UNAUTHORIZED)
+
+
+def is_gone(problem: Problem, operation: str) -> bool:
+    """Whether a problem says that the cart cannot be used any more: a read of the cart by its category, for a message
+    is in the store view's language; anything else by what the message is in English."""
+    if not may_be_gone(problem.category):
+        return False
+    return (operation == "Cart" and problem.where in ((), ("cart",))) or says_gone(problem.message)
 
 
 def says_gone(message: str) -> bool:
-    """Whether Commerce says by this message that the cart cannot be used any more."""
+    """Whether Commerce says by this message, in English, that the cart cannot be used any more."""
     return _GONE.search(message) is not None
 
 
-def mendable(problem: Problem, path: tuple[str, ...]) -> Rejected | UpstreamFailed:
+def mendable(problem: Problem, operation: str, path: tuple[str, ...]) -> Rejected | UpstreamFailed:
     """What a problem of a mutation is to the caller: the cart's end, something to mend, or Commerce's failure."""
-    if is_gone(problem):
+    if is_gone(problem, operation):
         return CartGone()
     if problem.category.startswith("graphql-") or "recaptcha" in problem.message.casefold():
-        return Mendable(code_of(problem.message), problem.message, path)
+        return Mendable(code_of(problem.message, operation), problem.message, path)
     return UpstreamFailed(problem.message, problem.category)
 
 
-def user_error(error: Rejected) -> UserError:
+def user_error(error: VitrineError) -> UserError:
     """A raised error as a user error."""
     if isinstance(error, Mendable):
         return UserError(code=error.user_code, message=error.public, path=list(error.path))
