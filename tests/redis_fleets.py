@@ -53,7 +53,7 @@ class Node:
         self._folder, self._options = folder, ["--port", str(port), "--bind", "127.0.0.1", *options]
         self._file = folder / "redis.conf"
         self._file.write_text(file)
-        self.client = redis.Redis(port=port, socket_timeout=5)
+        self.client: Any = redis.Redis(port=port, socket_timeout=5)
         self.start()
 
     def start(self) -> None:
@@ -159,7 +159,7 @@ class Watched:
     @staticmethod
     def _follows(node: Node) -> bool:
         told: Any = node.client.info("replication")
-        return told["role"] == "slave" and told["master_link_status"] == "up"
+        return (told["role"], told["master_link_status"]) == ("slave", "up")
 
     def close(self) -> None:
         """Ends all of it."""

@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.cache.entry import Entry, Times
-from app.cache.guard import AWAY, PATIENCE, PAUSE, Away, Guard
+from app.cache.guard import PATIENCE, PAUSE, Away, Guard
 from app.cache.local import Local
 from app.cache.shared import Shared, Ticket
 from app.errors import StateUnavailable, UpstreamError
+from app.redis_client import AWAY
 from app.telemetry import log
 
 PURGE_PATIENCE = 2.0  # seconds that Redis may take for a purge

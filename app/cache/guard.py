@@ -6,15 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
-from redis.exceptions import RedisError
-
+from app.redis_client import AWAY
 from app.telemetry import log
 
 T = TypeVar("T")
 PATIENCE = 0.05  # seconds that Redis may take for a read
 PAUSE = 1.0  # seconds between tries whether it is back
 ROUNDS = 10  # of the event loop, in which an answer that has come is taken
-AWAY = (RedisError, OSError, TimeoutError)
 
 
 class Away(Exception):
