@@ -12,6 +12,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 PROCESSES = "starts processes"
+FLEETS = "asks several Redis servers"
 GROUPS = {
     "tests/test_api_storm.py": PROCESSES,
     "tests/test_orders_storm.py": PROCESSES,
@@ -21,6 +22,9 @@ GROUPS = {
     "tests/test_redis_away.py": PROCESSES,
     "tests/test_cache_storm.py": PROCESSES,
     "tests/test_cache_misses.py": PROCESSES,
+    "tests/test_redis_fleets.py": FLEETS,
+    "tests/test_cache_tiers.py": FLEETS,
+    "tests/test_cache.py": FLEETS,
     "tests/test_cart_machine.py": "cart machine",
 }
 
