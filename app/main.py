@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -20,11 +20,12 @@ from app.attempts import Attempts
 from app.auth.caller import RECAPTCHA, Caller, HandingOn
 from app.auth.keys import KeyRing
 from app.auth.origin import origin_of, parse_origins
-from app.auth.sessions import Sessions
+from app.auth.sessions import Sessions, token_of
 from app.cache import Cache, Listening, Local, Shared
 from app.commerce.cached import CachedReads
 from app.commerce.capabilities import Understand, from_introspection
 from app.commerce.client import GraphQL, StoreContext
+from app.commerce.customers import Customer, Customers
 from app.commerce.estimates import Estimates
 from app.commerce.freshness import Lifetimes
 from app.commerce.guest_orders import GuestOrders
@@ -45,7 +46,7 @@ from app.storefront.limits import Limits
 from app.storefront.links import Links
 from app.storefront.responses import Responses
 from app.storefront.schema import PUBLIC, build_schema
-from app.storefront.shopper import Shopper
+from app.storefront.shopper import Shopper, customer_of
 from app.telemetry import Metrics, log
 
 CACHE_TIMEOUT = 1.0  # seconds; the cache itself waits much shorter for what somebody waits for
@@ -59,35 +60,6 @@ CORS_HEADERS = (
     RECAPTCHA,
     "Traceparent",
 )
-DEFAULT_QUERY = """\
-# What a search finds. Headers, below:
-# {"Store": "de"} or {"Content-Currency": "EUR"}
-
-query Search {
-  search(text: "jacket", pageSize: 5) {
-    total
-    items {
-      __typename
-      sku
-      name
-      url
-      inStock
-      price {
-        final { amount currency }
-        regular { amount }
-      }
-      rating { average count }
-    }
-    facets {
-      attribute
-      label
-      options { label value count }
-    }
-  }
-  store { name locale currencies }
-  navigation(depth: 1) { name urlPath }
-}
-"""
 
 
 @dataclass
@@ -100,6 +72,7 @@ class Parts:
     graphql: GraphQL
     rest: Rest
     shop: Shop
+    customers: Customers
     cache: Cache
     listening: Listening | None
     sources: Sources | None
@@ -126,7 +99,12 @@ class Parts:
         view = await self.shop.view(asked)
         return Context(
             self.shop.reads,
-            CachedReads(self.shop.reads, self.cache if self.settings.cached else None, lifetimes_of(self.settings)),
+            CachedReads(
+                self.shop.reads,
+                self.customers,
+                self.cache if self.settings.cached else None,
+                lifetimes_of(self.settings),
+            ),
             asked,
             view,
             views=tuple(self.shop.views.values()),
@@ -206,6 +184,7 @@ def build_parts(
         graphql,
         rest,
         shop,
+        Customers(lambda: shop.reads),
         cache,
         listening,
         sources,
@@ -291,11 +270,13 @@ def create_app(
         session_age=settings.session_absolute,
         handing_on=HandingOn(settings.commerce_ip_header, settings.commerce_recaptcha),
     )
+    sessions = sessions_of(parts)
     if settings.cached:
         app.add_middleware(
             Responses,
             cache=parts.cache,
             context_of=parts.context_of,
+            customer_of=partial(_customer_of, sessions, origin_of(settings.public_url).startswith("https://")),
             public=PUBLIC,
             fresh=settings.cache_content,
             error=settings.cache_error,
@@ -328,8 +309,8 @@ def create_app(
         metrics=parts.metrics,
         largest_body=settings.graphql_max_bytes,
         public=public,
-        sessions=sessions_of(parts),
-        page=graphiql_page(DEFAULT_QUERY) if settings.graphiql else None,
+        sessions=sessions,
+        page=graphiql_page(graphiql.DEFAULT_QUERY) if settings.graphiql else None,
     )
     app.router.routes.append(Route("/graphql", endpoint=endpoint.__call__, methods=["GET", "POST"]))
     if parts.sources is not None:
@@ -373,6 +354,11 @@ async def _lifespan(parts: Parts, app: FastAPI) -> AsyncIterator[None]:
             await parts.sources.close()
         await parts.upstream.close()
         await parts.state.close()
+
+
+async def _customer_of(sessions: Sessions | None, secure: bool, headers: Mapping[str, str]) -> Customer | None:
+    """Who has signed in under the session of a request. Raises `BadRequest` or `StateUnavailable`."""
+    return await customer_of(sessions, token_of(headers, secure=secure))
 
 
 async def _healthz() -> Response:

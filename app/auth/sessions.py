@@ -37,6 +37,7 @@ __all__ = [
     "bearers_of",
     "clear_cookie",
     "cookie_name",
+    "is_signed_in",
     "set_cookie",
     "token_of",
 ]
@@ -176,13 +177,15 @@ class Sessions:
                 return Session(session.token, data, kept.created)
         raise StateUnavailable("a session is changed without end")
 
-    async def renew(self, session: Session) -> Session:
-        """The session with its newest data under a new id; the old id is dead when this returns.
+    async def renew(self, session: Session, *, signed_in: bool | None = None) -> Session:
+        """The session with its newest data under a new id; the old id is dead when this returns. `signed_in` is what
+        the new id says of that, None: what the old one said.
 
         For every change of privilege, before what it brings is put in. The absolute limit goes on from the beginning.
         Raises `SessionEnded` when the session is gone: of two parallel renewals one succeeds.
         """
-        old, token = _place(session.token), _new_token()
+        old = _place(session.token)
+        token = _new_token(is_signed_in(session.token) if signed_in is None else signed_in)
         place = _place(token)
         for number in range(_ROUNDS):
             await _pause(number)
@@ -241,8 +244,17 @@ async def _pause(number: int) -> None:
         await asyncio.sleep(random.uniform(0, 0.001 * min(number, 20)))  # noqa: S311 - no secret
 
 
-def _new_token() -> str:
-    return secrets.token_urlsafe(32)
+def _new_token(signed_in: bool = False) -> str:
+    """An id of 255 random bits; the first of its 256 is `is_signed_in`."""
+    raw = bytearray(secrets.token_bytes(32))
+    raw[0] = raw[0] & 0x7F | (0x80 if signed_in else 0)
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def is_signed_in(token: str) -> bool:
+    """Whether an id may be that of somebody who has signed in: for all others nobody need ask Redis who reads. To alter
+    the bit is to make an id that leads nowhere."""
+    return _is_token(token) and bool(base64.urlsafe_b64decode(token[:4])[0] & 0x80)
 
 
 def _is_token(text: str) -> bool:

@@ -40,6 +40,15 @@ class Fetched:
 Fetch = Callable[[Ticket | None], Awaitable[Fetched]]
 
 
+class Unshared(Exception):
+    """Raised by a fetch whose result is for nobody but the one who fetched: `by` says who, `value` is the result."""
+
+    def __init__(self, by: object, value: object) -> None:
+        super().__init__("what was fetched is for one reader alone")
+        self.by = by
+        self.value = value
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """An answer. `stale`: its time is over. `kept`: it came out of the cache. `value` as it was fetched, if it was."""
@@ -198,7 +207,7 @@ class Cache:
             return
 
         async def refill() -> None:
-            with suppress(UpstreamError):
+            with suppress(UpstreamError, Unshared):
                 await self._fetched(place, times, fetch, came)
 
         task = asyncio.create_task(refill())

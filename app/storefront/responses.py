@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, quote
@@ -13,15 +13,18 @@ from urllib.parse import parse_qs, quote
 import orjson
 from graphql import FieldNode, FragmentDefinitionNode, FragmentSpreadNode, GraphQLError, OperationDefinitionNode, parse
 from graphql.language.ast import InlineFragmentNode, SelectionSetNode
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.cache import Cache, Fetched, Found, Ticket, Times, key_of
+from app.cache import Cache, Fetched, Found, Ticket, Times, Unshared, key_of
 from app.commerce.cached import GUESTS
-from app.errors import UpstreamError
+from app.commerce.customers import Customer
+from app.errors import UpstreamError, VitrineError
 from app.telemetry import Metrics
 
 PATH = "/graphql"
 RECORDING = "vitrine.recording"
+CUSTOMER = "vitrine.customer"
 JSON = b"application/json"
 GRAPHQL_JSON = b"application/graphql-response+json"
 REMEMBERED = 4096  # questions whose key is remembered
@@ -43,11 +46,12 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """A public query: where its answer is kept, and the media type that it is given in."""
+    """A public query: where its answer is kept, the media type that it is given in, and the customer group."""
 
     store: str
     key: str
     media: bytes
+    group: str = GUESTS
 
 
 @dataclass(slots=True)
@@ -71,16 +75,17 @@ class _Captured:
 
 
 class _Failed(UpstreamError):
-    """Commerce failed; the answer that says so, for when there is none to give instead."""
+    """Commerce failed; the answer that says so, for when there is none to give instead, and whose it is."""
 
-    def __init__(self, captured: _Captured) -> None:
+    def __init__(self, by: object, captured: _Captured) -> None:
         super().__init__("a whole answer failed")
-        self.captured = captured
+        self.by, self.value = by, captured
 
 
 class Responses:
     """Stands before an application. `context_of` gives the store view's code and the currency that a request's two
-    headers mean, or None when they mean nothing; `public` are the fields of the query type that are the same for all.
+    headers mean, or None when they mean nothing; `customer_of` gives who has signed in, and may raise a `VitrineError`
+    that the application will raise too; `public` are the fields of the query type that are the same for all.
 
     `fresh` is the longest that an answer serves, in seconds, and `error` how much longer while Commerce fails.
     """
@@ -91,6 +96,7 @@ class Responses:
         cache: Cache,
         *,
         context_of: Callable[[str | None, str | None], tuple[str, str] | None],
+        customer_of: Callable[[Mapping[str, str]], Awaitable[Customer | None]],
         public: Collection[str],
         fresh: float,
         error: float,
@@ -99,10 +105,11 @@ class Responses:
         self._app = app
         self._cache = cache
         self._context_of = context_of
+        self._customer_of = customer_of
         self._public = frozenset(public)
         self._times = Times(fresh, 0, error)
         self._metrics = metrics
-        self._questions: OrderedDict[tuple[str, bytes, str, bytes], tuple[str, bytes] | None] = OrderedDict()
+        self._questions: OrderedDict[tuple[str, bytes, str, bytes, str], tuple[str, bytes] | None] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] != PATH:
@@ -119,6 +126,8 @@ class Responses:
         else:
             asked, replay = b"", receive
         question = self._question(scope["method"], asked, headers) if 0 < len(asked) <= LONGEST_QUESTION else None
+        if question is not None and (b"cookie" in headers or b"authorization" in headers):
+            question = await self._his(question, scope, asked, headers)
         if question is None:
             await self._app(scope, replay, send)
             return
@@ -126,8 +135,11 @@ class Responses:
         if found is None:
             try:
                 found = await self._read(question, scope, asked, got)
-            except _Failed as error:
-                await error.captured.give(send)
+            except (_Failed, Unshared) as error:
+                if isinstance(error.value, _Captured) and (question.group == GUESTS or error.by is scope):
+                    await error.value.give(send)
+                else:
+                    await self._app(scope, _Replay(b"" if got else asked).receive, send)
                 return
         if isinstance(found.value, _Captured) and not found.entry.tags:
             await found.value.give(send)
@@ -137,20 +149,38 @@ class Responses:
         status, told, body = _answer(question, found, headers, got=got)
         await _send(send, status, told, body)
 
+    async def _his(
+        self, question: _Question, scope: Scope, asked: bytes, headers: Mapping[bytes, bytes]
+    ) -> _Question | None:
+        """The question as his who has signed in, if anybody has; None when the application must answer it."""
+        try:
+            # Found once for all: what is kept for a group must be read by the one who is known to be in it.
+            customer = scope[CUSTOMER] = await self._customer_of(Headers(scope=scope))
+        except VitrineError:
+            return None
+        return question if customer is None else self._question(scope["method"], asked, headers, customer.group)
+
     async def _read(self, question: _Question, scope: Scope, asked: bytes, got: bool) -> Found:
         async def fetch(since: Ticket | None) -> Fetched:
             recording, captured = Recording(since), _Captured()
             inner = {**scope, RECORDING: recording}
             await self._app(inner, _Replay(b"" if got else asked).receive, captured.send)
             if recording.failed:
-                raise _Failed(captured)
+                raise _Failed(scope, captured)
             whole = recording.whole and captured.status == 200
+            if not whole and question.group != GUESTS:
+                raise Unshared(scope, captured)
             tags = [*recording.tags, "operation:response"] if whole else []
             return Fetched(bytes(captured.body), tags, recording.until, whole=whole, value=captured)
 
         return await self._cache.read(question.store, question.key, self._times, fetch)
 
-    def _question(self, method: str, asked: bytes, headers: Mapping[bytes, bytes]) -> _Question | None:
+    def _question(
+        self, method: str, asked: bytes, headers: Mapping[bytes, bytes], group: str | None = GUESTS
+    ) -> _Question | None:
+        """What is asked on behalf of a customer group; None for what is not shared with anybody."""
+        if group is None:
+            return None
         context = self._context_of(_text(headers.get(b"store")), _text(headers.get(b"content-currency")))
         if context is None:
             return None
@@ -158,17 +188,17 @@ class Responses:
         accepted = headers.get(b"accept", b"")
         media = GRAPHQL_JSON if GRAPHQL_JSON in accepted.lower() else JSON
         digest = hashlib.blake2b(asked, digest_size=20).digest()
-        remembered = (method, digest, currency, media)
+        remembered = (method, digest, currency, media, group)
         if remembered in self._questions:
             self._questions.move_to_end(remembered)
             known = self._questions[remembered]
         else:
-            known = self._questions[remembered] = self._key(method, asked, currency, media)
+            known = self._questions[remembered] = self._key(method, asked, currency, media, group)
             if len(self._questions) > REMEMBERED:
                 self._questions.popitem(last=False)
-        return _Question(store, known[0], known[1]) if known is not None else None
+        return _Question(store, known[0], known[1], group) if known is not None else None
 
-    def _key(self, method: str, asked: bytes, currency: str, media: bytes) -> tuple[str, bytes] | None:
+    def _key(self, method: str, asked: bytes, currency: str, media: bytes, group: str) -> tuple[str, bytes] | None:
         """The key of a question; None for one that is not public or that the application will refuse."""
         try:
             given: Any = _query(asked) if method == "GET" else orjson.loads(asked)
@@ -179,7 +209,7 @@ class Responses:
                 return None
         except (orjson.JSONDecodeError, AttributeError, GraphQLError, RecursionError):
             return None
-        return key_of("response", variables, query, name or "", media.decode(), currency, GUESTS), media
+        return key_of("response", variables, query, name or "", media.decode(), currency, group), media
 
 
 def is_public(query: str, name: str | None, public: Collection[str]) -> bool:
@@ -282,7 +312,7 @@ def _answer(
         (b"x-content-type-options", b"nosniff"),
         (b"cache-status", f"vitrine; {state}; ttl={left}".encode()),
     ]
-    if not got:
+    if not got or question.group != GUESTS:
         told.append((b"cache-control", b"no-store"))
         return 200, [*told, (b"content-length", str(len(entry.body)).encode())], entry.body
     etag = f'"{entry.etag}"'.encode()

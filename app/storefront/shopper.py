@@ -9,13 +9,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from app.auth.sessions import Session, SessionEnded, Sessions
+from app.auth.sessions import Session, SessionEnded, Sessions, is_signed_in
+from app.commerce.customers import Customer
 from app.errors import StateUnavailable
 
 CARTS = "carts"
 LOST = "lost"
 ORDERS = "orders"
 PLACING = "placing"
+CUSTOMER = "customer"
 KEYS = 8  # idempotency keys whose cart is remembered
 _LETTERS = string.ascii_letters + string.digits
 
@@ -34,6 +36,22 @@ class _Own:
     def of(cls, data: Mapping[str, Any], website: str) -> _Own:
         """From a session's data."""
         return cls(*((data.get(name) or {}).get(website) for name in (CARTS, LOST, ORDERS, PLACING)))
+
+
+async def customer_of(sessions: Sessions | None, token: str | None) -> Customer | None:
+    """Who has signed in under a session id; Redis is asked only for ids that say so. Raises `StateUnavailable`."""
+    if sessions is None or token is None or not is_signed_in(token):
+        return None
+    session = await sessions.open(token)
+    kept = session.data.get(CUSTOMER) if session is not None else None
+    return Customer(kept["token"], kept["group"]) if kept else None
+
+
+async def sign_in(sessions: Sessions, session: Session, customer: Customer) -> Session:
+    """The session as the customer's, under a new id. Raises `SessionEnded` or `StateUnavailable`."""
+    renewed = await sessions.renew(session, signed_in=True)
+    kept = {"token": customer.token, "group": customer.group}
+    return await sessions.change(renewed, lambda data: {**data, CUSTOMER: kept})
 
 
 class Shopper:

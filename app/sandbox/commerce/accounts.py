@@ -21,14 +21,20 @@ def _known(context: Call) -> Customer:
 
 
 def customer(_root: Any, info: Info) -> dict[str, Any]:
-    known = _known(call(info))
+    """The customer; neither his id nor that of his group is told (cust-020)."""
+    context = call(info)
+    known = _known(context)
+    group = next(each.code for each in context.shop.customer_groups if each.id == known.group)
+    address = None if known.address is None else str(known.address)
     return {
-        "id": known.id,
         "email": known.email,
         "firstname": known.firstname,
         "lastname": known.lastname,
-        "group_id": known.group,
-        "group": {"uid": uid(known.group)},
+        "group": {"uid": uid(known.group), "name": group},
+        "segments": [{"uid": uid(name), "name": name} for name in known.segments],
+        "companies": lambda _info, **_: {"items": [{"id": uid(name)} for name in known.companies]},
+        "default_billing": address,
+        "default_shipping": address,
     }
 
 

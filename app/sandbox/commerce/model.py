@@ -312,6 +312,8 @@ class CustomerGroup:
 
 @dataclass(slots=True)
 class Customer:
+    """A customer. `address` is the id of the default address; `segments` and `companies` are names."""
+
     id: int
     email: str
     password: str
@@ -319,6 +321,9 @@ class Customer:
     lastname: str
     group: int
     website: int = 1
+    address: int | None = None
+    segments: tuple[str, ...] = ()
+    companies: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

@@ -45,6 +45,35 @@ TEMPLATE: Final = """<!doctype html>
 </body>
 </html>
 """
+DEFAULT_QUERY = """\
+# What a search finds. Headers, below:
+# {"Store": "de"} or {"Content-Currency": "EUR"}
+
+query Search {
+  search(text: "jacket", pageSize: 5) {
+    total
+    items {
+      __typename
+      sku
+      name
+      url
+      inStock
+      price {
+        final { amount currency }
+        regular { amount }
+      }
+      rating { average count }
+    }
+    facets {
+      attribute
+      label
+      options { label value count }
+    }
+  }
+  store { name locale currencies }
+  navigation(depth: 1) { name urlPath }
+}
+"""
 
 
 def page(endpoint: str = "/graphql", *, assets: str = "/graphql/assets", default_query: str = "") -> Response:
