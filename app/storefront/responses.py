@@ -305,7 +305,10 @@ def _answer(
 ) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
     entry, now = found.entry, time.time()
     left = max(0, int(entry.fresh - now))
-    state = "hit; detail=stale" if found.stale else "hit" if found.kept else "fwd=miss"
+    state = "hit" if found.kept else "fwd=miss"
+    if found.stale or entry.fresh <= now:
+        # One that was made just now can be of parts that are stale.
+        state += "; detail=stale"
     told = [
         (b"content-type", question.media),
         (b"vary", b"Accept, Store, Content-Currency"),
