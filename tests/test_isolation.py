@@ -182,6 +182,7 @@ async def test_headers_that_mean_nothing_change_nothing_for_anybody() -> None:
                 assert poisoned.content == expected, headers
             clean, his = await api.post(asked), await api.post(asked, mine["2"])
             assert clean.content == expected, headers
+            assert (state(clean) == "hit") is (headers not in REFUSED), headers
             assert his.content == all_of_group, headers
             assert "evil" not in str(clean.headers)
             # On top of what is kept, too.
