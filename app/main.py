@@ -184,6 +184,7 @@ def build_parts(
         lambda: shop.reads,
         rest,
         state,
+        shop=settings.commerce_base,
         max_execution=settings.commerce_max_execution,
         patience=settings.order_patience,
         margin=settings.order_margin,
