@@ -37,6 +37,7 @@ __all__ = [
     "bearers_of",
     "clear_cookie",
     "cookie_name",
+    "cookies_of",
     "set_cookie",
     "token_of",
 ]
@@ -198,6 +199,36 @@ class Sessions:
         await self._state.delete(place)
         raise StateUnavailable("a session is changed without end")
 
+    async def enter(self, session: Session | None, edit: Callable[[Data], Data]) -> Session:
+        """A session with a new id and limits begun anew, for somebody who has just proved who he is.
+
+        `edit` gives its data of the newest data of the session before, whose id is dead when this returns; without one
+        of no data. Raises `SessionEnded` when that one is gone, and `SessionFull`; nothing is changed then.
+        """
+        token, now = _new_token(), self._clock()
+        place = _place(token)
+        old = _place(session.token) if session is not None else ""
+        for number in range(_ROUNDS):
+            await _pause(number)
+            kept = await self._read(old) if old else None
+            if old and kept is None:
+                await self._state.delete(place)
+                raise SessionEnded
+            plain = orjson.dumps(dict(edit(kept.data if kept else {})))
+            if len(plain) > LARGEST:
+                await self._state.delete(place)
+                raise SessionFull
+            data = orjson.loads(plain)
+            await self._state.put(place, *self._sealed(place, data, now))
+            if kept is None or await self._state.drop(old, kept.raw):
+                return Session(token, data, now)
+        await self._state.delete(place)
+        raise StateUnavailable("a session is changed without end")
+
+    def until(self, session: Session) -> float:
+        """When the session ends if it is not used again, in seconds since the epoch."""
+        return min(self._clock() + self._idle, session.created + self._absolute)
+
     async def end(self, session: Session) -> None:
         """Ends the session; one that is over already is no error."""
         await self._state.delete(_place(session.token))
@@ -284,7 +315,7 @@ def token_of(headers: Mapping[str, str], *, secure: bool) -> str | None:
     None where there is none, or none that could be one. Raises `BadRequest` for more than one: a second cookie of
     the name was set by somebody else, and which of two ids is meant is not ours to choose.
     """
-    named = _cookies(headers, cookie_name(secure))
+    named = cookies_of(headers, cookie_name(secure))
     bearers = bearers_of(headers)
     if len(named) > 1 or len(bearers) > 1:
         raise BadRequest("the session is given more than once")
@@ -301,7 +332,8 @@ def bearers_of(headers: Mapping[str, str]) -> list[str]:
     return [token.strip(" ") for scheme, _, token in credentials if scheme.lower() == "bearer"]
 
 
-def _cookies(headers: Mapping[str, str], name: str) -> list[str]:
+def cookies_of(headers: Mapping[str, str], name: str) -> list[str]:
+    """Every value that a cookie of this name was sent with."""
     pairs = [pair for line in values(headers, "cookie") for pair in line.split(";")]
     # Only RFC 6265's white space is stripped: browsers let any host set a cookie whose name begins with another kind
     # (a no-break space, say), and `str.strip` would make a __Host- name of it.
