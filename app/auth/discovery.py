@@ -18,7 +18,7 @@ import orjson
 from app.auth.providers import Provider, is_safe_url
 from app.auth.refusals import LoginRefused, Reason
 from app.auth.tokens import KeyUnknown, Signed, read
-from app.errors import UpstreamError
+from app.errors import UpstreamError, UpstreamInvalid
 from app.http import Answer, Upstream
 from app.telemetry import log
 
@@ -114,8 +114,14 @@ class Discovery:
         try:
             answer = await self._upstream.call(operation, "GET", url, read=True)
         except UpstreamError as error:
-            raise LoginRefused(Reason.PROVIDER_AWAY, f"{operation}: {error.detail}") from None
+            raise unreached(operation, error) from None
         return json_of(operation, answer)
+
+
+def unreached(operation: str, error: UpstreamError) -> LoginRefused:
+    """The refusal where a provider did not answer, or with something endless."""
+    reason = Reason.ANSWER if isinstance(error, UpstreamInvalid) else Reason.PROVIDER_AWAY
+    return LoginRefused(reason, f"{operation}: {error.detail}")
 
 
 def json_of(operation: str, answer: Answer) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ from urllib.parse import quote_plus, urlencode
 
 import orjson
 
-from app.auth.discovery import Metadata, json_of
+from app.auth.discovery import Metadata, json_of, unreached
 from app.auth.providers import Provider
 from app.auth.refusals import LoginRefused, Reason
 from app.errors import UpstreamError
@@ -39,11 +39,12 @@ async def ask_for_tokens(
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     body = dict(grant)
     secret = provider.client_secret.get_secret_value()
-    if secret and "client_secret_basic" in metadata.auth_methods:
+    methods = (provider.auth_method,) if provider.auth_method else metadata.auth_methods
+    if secret and "client_secret_basic" in methods:
         headers["Authorization"] = basic(provider.client_id, secret)
     elif not secret:
         body["client_id"] = provider.client_id
-    elif "client_secret_post" in metadata.auth_methods:
+    elif "client_secret_post" in methods:
         body |= {"client_id": provider.client_id, "client_secret": secret}
     else:
         raise LoginRefused(Reason.PROVIDER_UNFIT, "it takes no client secret, by Basic or in the body")
@@ -79,7 +80,7 @@ async def _call(
     try:
         return await upstream.call(operation, method, url, headers=headers, content=content)
     except UpstreamError as error:
-        raise LoginRefused(Reason.PROVIDER_AWAY, f"{operation}: {error.detail}") from None
+        raise unreached(operation, error) from None
 
 
 def _error_of(answer: Answer) -> str:

@@ -52,13 +52,13 @@ class Identity:
             sid=claims.get("sid"),
             auth_time=claims.get("auth_time"),
             email=email if email and "@" in email else None,
-            # Some providers write it as a text.
-            email_verified=claims.get(names.email_verified) in (True, "true") if names.email_verified else False,
+            # Some providers write truth as a text.
+            email_verified=_choice(claims, names.email_verified) is True,
             name=_text(claims, names.name),
             first_name=_text(claims, names.first_name),
             last_name=_text(claims, names.last_name),
             groups=_groups(claims, names),
-            newsletter=_choice(claims, names),
+            newsletter=_choice(claims, names.newsletter),
             id_token=tokens.id_token or "",
             access_token=tokens.access_token,
             refresh_token=tokens.refresh_token,
@@ -105,6 +105,7 @@ def _groups(claims: Mapping[str, Any], names: ClaimNames) -> tuple[str, ...]:
     return tuple(each for each in found if isinstance(each, str) and 0 < len(each) <= LONGEST)[:MOST_GROUPS]
 
 
-def _choice(claims: Mapping[str, Any], names: ClaimNames) -> bool | None:
-    given = claims.get(names.newsletter) if names.newsletter else None
+def _choice(claims: Mapping[str, Any], name: str) -> bool | None:
+    given = claims.get(name) if name else None
+    # A number is no choice, though 1 equals True.
     return given in (True, "true") if isinstance(given, bool | str) else None

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError, field_validator
 
 # Asymmetric ones only: with HMAC the client's secret would be the key, and `none` is no signature.
-Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"]
+Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519"]
 Prompt = Literal["none", "login", "consent", "select_account", "create"]
 LONGEST_AGE = 31_536_000  # seconds of `max_age`
 _EXAMPLE_SECRET = "change-me"  # noqa: S105 - the one value that is refused
@@ -37,15 +37,17 @@ class ClaimNames(_Part):
 class Provider(_Part):
     """One identity provider. `id` is our name of it, in URLs and sessions.
 
-    `algorithms` are all that its tokens may be signed by, whatever its metadata says. `prompt` and `max_age` (seconds)
-    are those of a login that asks for none. `own_callback` gives it a redirect URI of its own, which is needed with
-    several providers where it does not name itself in its response (RFC 9207; RFC 9700 section 4.4).
+    `auth_method` is how the secret is shown, where the provider offers more ways than its client has. `algorithms` are
+    all that its tokens may be signed by, whatever its metadata says. `prompt` and `max_age` (seconds) are those of a
+    login that asks for none. `own_callback` gives it a redirect URI of its own, which is needed with several providers
+    where it does not name itself in its response (RFC 9207; RFC 9700 section 4.4).
     """
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
     issuer: str
     client_id: Annotated[str, Field(min_length=1, max_length=512)]
     client_secret: SecretStr = SecretStr("")
+    auth_method: Literal["client_secret_basic", "client_secret_post"] | None = None
     scopes: tuple[Annotated[str, Field(pattern=r"^[\x21\x23-\x5b\x5d-\x7e]+$")], ...] = ("openid", "email", "profile")
     claims: ClaimNames = ClaimNames()
     algorithms: Annotated[tuple[Algorithm, ...], Field(min_length=1)] = ("RS256",)
