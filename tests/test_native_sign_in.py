@@ -128,6 +128,13 @@ async def test_a_code_with_another_verifier_makes_nothing_and_is_used_up(
     assert await kept(redis_url) == before
 
 
+async def test_a_verifier_that_could_be_guessed_is_none(browser: Browser, provider: HostileProvider) -> None:
+    short = "A" * 42
+    back = await browser.get(provider.authorize(await browser.login(wish(verifier=short))))
+    refused = await exchange(browser, query_of(back.headers["location"])["code"], short)
+    assert refused.json()["error"]["reason"] == "code_invalid"
+
+
 async def test_a_code_is_good_for_a_minute(
     redis_url: str, browser: Browser, stage: Stage, provider: HostileProvider
 ) -> None:

@@ -23,6 +23,7 @@ from tests.identity_provider import Person, identity_provider
 from tests.shoppers import kept
 from tests.sign_in_stage import KEYS, query_of
 from tests.test_cart import ADD, UNSAFE
+from tests.test_sign_in import SPOOFED
 
 PUBLIC = "http://127.0.0.1:8000"
 CALLBACK = f"{PUBLIC}/auth/callback"
@@ -62,11 +63,17 @@ class Network(httpx2.AsyncBaseTransport):
 
 
 @asynccontextmanager
-async def shop(url: str, issuer: str, **provider: Any) -> AsyncIterator[Api]:
+async def shop(url: str, issuer: str, *, proxies: str = "", **provider: Any) -> AsyncIterator[Api]:
     """The whole application, whose shoppers sign in at this provider."""
     own = {"id": "real", "issuer": issuer, "client_id": "shop", "client_secret": SECRET, **provider}
     commerce = create_commerce("2.4.8", public_url=COMMERCE)
-    given = {"public_url": PUBLIC, "redis_state_url": url, "session_keys": KEYS, "login_apps": APP}
+    given = {
+        "public_url": PUBLIC,
+        "redis_state_url": url,
+        "session_keys": KEYS,
+        "login_apps": APP,
+        "trusted_proxies": proxies,
+    }
     async with running(commerce, transport=Network(commerce), oidc_providers=json.dumps([own]), **given) as api:
         yield api
 
@@ -115,9 +122,17 @@ async def test_a_guest_with_a_cart_signs_in_and_keeps_it(redis_url: str, issuer:
 @pytest.mark.parametrize(("client", "secret"), [("shop", SECRET), ("posting", SECRET), ("public", "")])
 async def test_every_way_to_show_who_the_client_is_works(redis_url: str, issuer: str, client: str, secret: str) -> None:
     method = {"posting": "client_secret_post"}.get(client)
-    given = {"client_id": client, "client_secret": secret, "auth_method": method}
+    given: dict[str, Any] = {"client_id": client, "client_secret": secret, "auth_method": method}
     async with shop(redis_url, issuer, **given) as api, visitor(api) as browser, person() as jane:
         assert (await sign_in(browser, jane)).headers["location"] == f"{PUBLIC}/account"
+        assert (await browser.get("/auth/session")).json()["signedIn"] is True
+
+
+async def test_a_trusted_proxys_headers_do_not_move_the_redirect_uri(redis_url: str, issuer: str) -> None:
+    async with shop(redis_url, issuer, proxies="127.0.0.1,::1") as api, visitor(api) as browser, person() as jane:
+        browser.headers.update(SPOOFED)
+        back = await sign_in(browser, jane)
+        assert back.headers["location"] == f"{PUBLIC}/account"
         assert (await browser.get("/auth/session")).json()["signedIn"] is True
 
 

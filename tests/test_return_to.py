@@ -202,7 +202,18 @@ def test_what_is_ours_is_taken_as_it_is(text: str, url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/auth/login", "/auth", "/auth?a", "/AUTH/login", "/%61uth/login", "/auth/callback?code=a&state=b"]
+    "path",
+    [
+        "/auth/login",
+        "/auth",
+        "/auth?a",
+        "/AUTH/login",
+        "/%61uth/login",
+        "/auth/callback?code=a&state=b",
+        "/a/../auth/login",
+        "/a/%2e%2E/auth",
+        "/./auth",
+    ],
 )
 def test_a_login_never_leads_to_a_login(path: str) -> None:
     assert checked(f"{API}{path}") is None

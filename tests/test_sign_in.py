@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -203,6 +204,43 @@ async def test_two_tabs_can_sign_in_in_any_order(browser: Browser, stage: Stage,
     session = await stage.sessions.open(browser.token)
     assert session is not None
     assert (sorted(session.data), session.data["carts"]) == (["carts", "identity"], CART["carts"])
+
+
+async def test_tabs_that_come_back_at_the_same_moment_share_one_session_with_the_cart(
+    redis_url: str, browser: Browser, stage: Stage, provider: HostileProvider
+) -> None:
+    guest = await browser.begin_session(**CART)
+    urls = [provider.authorize(await browser.login()) for _ in range(12)]
+    before = await kept(redis_url)
+    cookies = {"Cookie": "; ".join(f"{each.name}={each.value}" for each in browser.client.cookies.jar)}
+    web = httpx2.ASGITransport(app=stage.app)
+    async with httpx2.AsyncClient(transport=web, base_url=API) as client:
+        answers = await asyncio.gather(*(client.get(url, headers=cookies) for url in urls))
+    assert {answer.headers["location"] for answer in answers} == {ACCOUNT}
+    tokens = {set_cookies(answer)[0].partition(";")[0].partition("=")[2] for answer in answers}
+    assert len(tokens) == 1
+    session = await stage.sessions.open(tokens.pop())
+    assert session is not None
+    assert (sorted(session.data), session.data["carts"]) == (["carts", "identity"], CART["carts"])
+    assert await stage.sessions.open(guest) is None
+    fresh = {key.split(b":")[1] for key in set(await kept(redis_url)) - set(before)}
+    assert fresh == {b"session", b"session-entered"}
+
+
+async def test_a_dead_id_leads_nobody_else_to_the_session_that_it_became(
+    browser: Browser, stage: Stage, provider: HostileProvider
+) -> None:
+    guest = await browser.begin_session(**CART)
+    await browser.sign_in(provider)
+    async with stage.browser() as attacker:
+        attacker.client.cookies.set(COOKIE, guest, domain="api.shop.example", path="/")
+        assert (await attacker.get("/auth/session")).json() == {"signedIn": False}
+        provider.claims["sub"] = "mallory-3"
+        await attacker.sign_in(provider)
+        session = await stage.sessions.open(attacker.token)
+        assert session is not None
+        assert (list(session.data), session.data["identity"]["subject"]) == (["identity"], "mallory-3")
+    assert (await browser.identity() or {})["subject"] == "jane-1"
 
 
 async def test_another_process_ends_what_one_began(browser: Browser, stage: Stage, provider: HostileProvider) -> None:
@@ -478,6 +516,17 @@ async def test_what_the_specification_allows_is_a_login(
 @pytest.mark.parametrize("header", [{"typ": GONE}, {"typ": "jwt"}, {"typ": "application/jwt"}, {"kid": GONE}])
 async def test_headers_that_may_be_left_out_may_be(browser: Browser, provider: HostileProvider, header: Any) -> None:
     provider.header.update(header)
+    assert (await browser.sign_in(provider)).headers["location"] == ACCOUNT
+
+
+@pytest.mark.parametrize(
+    "other", [public(ec_key("P-256")), public(rsa_key("second"), alg="RS512")], ids=["EC", "RS512"]
+)
+async def test_a_token_that_names_no_key_is_of_the_only_one_that_fits(
+    browser: Browser, provider: HostileProvider, other: Any
+) -> None:
+    provider.header["kid"] = GONE
+    provider.jwks.append(other)
     assert (await browser.sign_in(provider)).headers["location"] == ACCOUNT
 
 

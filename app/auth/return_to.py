@@ -55,8 +55,7 @@ class ReturnTo:
 
     def __init__(self, own: str, *, home: str = "", origins: Iterable[str] = (), apps: Collection[str] = ()) -> None:
         self._own, self._home = own, home or own
-        web = (each for each in (own, self._home, *origins) if each.startswith(("https://", "http://")))
-        self._origins = frozenset(web)
+        self._origins = frozenset((own, self._home, *origins))
         self._apps = frozenset(apps)
 
     def check(self, text: str) -> Target:

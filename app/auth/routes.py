@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import get_args
 
@@ -168,22 +169,21 @@ class Doors:
     async def _signed_in(self, token: str | None, identity: Identity) -> Session:
         """The session of whoever has just signed in, under a new id. A guest's cart comes along; what another customer
         left in this browser does not."""
-        session = await self._sessions.open(token)
-        before = Identity.of(session.data) if session is not None else None
-        stranger = session if before is not None and not identity.is_same(before) else None
 
         def put(data: Data) -> Data:
-            # It may have become another's since it was read.
-            now = Identity.of(data)
-            return {**(data if now is None or identity.is_same(now) else {}), IDENTITY: identity.data()}
+            before = Identity.of(data)
+            return {**(data if before is None or identity.is_same(before) else {}), IDENTITY: identity.data()}
 
-        try:
-            entered = await self._sessions.enter(None if stranger else session, put)
-        except SessionEnded:
-            entered = await self._sessions.enter(None, put)
-        if stranger is not None:
-            await self._sessions.end(stranger)
-        return entered
+        session = await self._sessions.open(token)
+        if session is not None:
+            with suppress(SessionEnded):
+                return await self._sessions.enter(session, put)
+        # Another tab may have signed him in at the same moment: whichever answer comes last, the browser has this one.
+        twin = await self._sessions.entered(token) if token is not None else None
+        if twin is not None and identity.is_same(Identity.of(twin.data)):
+            with suppress(SessionEnded):
+                return await self._sessions.change(twin, put)
+        return await self._sessions.enter(None, put)
 
     async def _token(self, request: Request) -> Response:
         check_native(request.headers)

@@ -47,6 +47,7 @@ Data = Mapping[str, Any]
 LARGEST = 16_384  # bytes of a session's data as JSON
 START_SECONDS = 60.0
 PARTED_SECONDS = 3600.0
+ENTERED_SECONDS = 30.0
 _ROUNDS = 200  # of a compare-and-set; each one that is lost was won by somebody else
 _START = re.compile(r"[A-Za-z0-9_-]{22,128}")
 
@@ -208,6 +209,7 @@ class Sessions:
         token, now = _new_token(), self._clock()
         place = _place(token)
         old = _place(session.token) if session is not None else ""
+        led = _entered(session.token) if session is not None else ""
         for number in range(_ROUNDS):
             await _pause(number)
             kept = await self._read(old) if old else None
@@ -220,10 +222,24 @@ class Sessions:
                 raise SessionFull
             data = orjson.loads(plain)
             await self._state.put(place, *self._sealed(place, data, now))
-            if kept is None or await self._state.drop(old, kept.raw):
+            if kept is None:
+                return Session(token, data, now)
+            # Before the old id is dead: a login at the same moment finds one or the other.
+            await self._state.put(led, self._keys.seal(led, token.encode()), ENTERED_SECONDS)
+            if await self._state.drop(old, kept.raw):
                 return Session(token, data, now)
         await self._state.delete(place)
         raise StateUnavailable("a session is changed without end")
+
+    async def entered(self, token: str) -> Session | None:
+        """The session that the one of this id became when its shopper signed in, for half a minute.
+
+        For another login of his at the same moment only: an id that is dead must lead nobody else anywhere.
+        """
+        led = _entered(token)
+        sealed = await self._state.get(led)
+        found = self._keys.open(led, sealed) if sealed is not None else None
+        return await self.open(found.decode()) if found is not None else None
 
     def until(self, session: Session) -> float:
         """When the session ends if it is not used again, in seconds since the epoch."""
@@ -287,6 +303,10 @@ def _is_token(text: str) -> bool:
 
 def _place(token: str) -> str:
     return "session:" + hashlib.sha256(token.encode()).hexdigest()
+
+
+def _entered(token: str) -> str:
+    return "session-entered:" + hashlib.sha256(token.encode()).hexdigest()
 
 
 def cookie_name(secure: bool) -> str:
