@@ -81,6 +81,12 @@ def test_an_issuer_is_https_or_on_this_machine(issuer: str) -> None:
         ("issuer", "https://id.example:port"),
         ("issuer", "https://id.exa mple"),
         ("issuer", "ftp://id.example"),
+        ("issuer", "https://id..example"),
+        ("issuer", "https://[v1.a]"),
+        ("issuer", "https://[fe80::1%25eth0]"),
+        ("issuer", "https://" + "a" * 64 + ".example"),
+        ("issuer", "https://id.example/" + "a" * 2048),
+        ("issuer", "https://{id}.example"),
         ("issuer", ""),
         ("client_id", ""),
         ("client_secret", "change-me"),
@@ -158,6 +164,13 @@ def test_whoever_is_signed_in_passes() -> None:
     found = require(session(None), login_url=URL, now=NOW)
     assert (found.subject, found.groups) == ("jane-1", ("VIP",))
     assert require(session(NOW - 300), login_url=URL, now=NOW, max_age=300).subject == "jane-1"
+
+
+def test_an_identity_that_another_version_of_ours_wrote_is_read() -> None:
+    written = session(NOW).data["identity"]
+    older = {name: written[name] for name in ("provider", "issuer", "subject", "since")}
+    assert Identity.of({"identity": older}) == Identity("shop", "https://id.example", "jane-1", NOW)
+    assert Identity.of({"identity": {**written, "more": 1}}) == Identity.of({"identity": written})
 
 
 @pytest.mark.parametrize("guest", [None, Session("t", {}, NOW), Session("t", {"carts": {}}, NOW)])

@@ -16,6 +16,7 @@ import pytest
 import structlog
 
 from app.auth.oidc import challenge_of
+from app.main import sessions_of
 from app.sandbox.commerce import create_commerce
 from app.telemetry import configure_logs
 from tests.conftest import COMMERCE, Api, running
@@ -201,8 +202,8 @@ async def test_neither_log_nor_redis_has_a_token_an_address_or_a_name_after_a_lo
             asked = (await browser.get("/auth/login?return_to=/account&prompt=consent")).headers["location"]
             url = await someone.sign_in(asked, CALLBACK)
             assert (await browser.get(url)).headers["location"] == f"{PUBLIC}/account"
-            sessions = api.parts.sign_in and api.parts.sign_in.doors._sessions
-            assert sessions
+            sessions = sessions_of(api.parts)
+            assert sessions is not None
             session = await sessions.open(browser.cookies["vitrine"])
             await browser.get(url)
             dump = b"".join(part for pair in (await kept(redis_url)).items() for part in pair)

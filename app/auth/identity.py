@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
 from app.auth.endpoints import Tokens
@@ -69,7 +69,11 @@ class Identity:
     def of(cls, data: Data) -> Self | None:
         """The identity in a session's data, if there is one."""
         found = data.get(IDENTITY)
-        return cls(**{**found, "groups": tuple(found["groups"])}) if found else None
+        if not found:
+            return None
+        # Another version of ours may have put more there, or less.
+        known = {each.name: found[each.name] for each in fields(cls) if each.name in found}
+        return cls(**{**known, "groups": tuple(known.get("groups", ()))})
 
     def data(self) -> dict[str, Any]:
         """As it is kept in a session's data."""

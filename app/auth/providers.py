@@ -15,7 +15,8 @@ Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256
 Prompt = Literal["none", "login", "consent", "select_account", "create"]
 LONGEST_AGE = 31_536_000  # seconds of `max_age`
 _EXAMPLE_SECRET = "change-me"  # noqa: S105 - the one value that is refused
-_PRINTABLE = re.compile(r"[\x21-\x7e]+")
+_PRINTABLE = re.compile(r"[\x21-\x7e]{1,2048}")
+_HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
 
 
 class _Part(BaseModel):
@@ -137,9 +138,17 @@ def is_safe_url(url: str, *, loopback: bool) -> bool:
         _ = parts.port
     except ValueError:
         return False
-    if not host or "@" in parts.netloc:
+    known = _is_ipv6(host) if parts.netloc.startswith("[") else _HOST.fullmatch(host)
+    if "@" in parts.netloc or not known:
         return False
     return parts.scheme == "https" or (loopback and parts.scheme == "http" and _is_loopback(host))
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        return ipaddress.IPv6Address(host).compressed == host and "%" not in host
+    except ValueError:
+        return False
 
 
 def _is_loopback(host: str) -> bool:
