@@ -64,9 +64,9 @@ def build_sign_in(
     Raises `ValueError` for settings that cannot be used; it shows no secret.
     """
     providers = Providers.of(settings.oidc_providers.get_secret_value())
-    sessions = sessions_of(settings, state, clock)
     apps = parse_apps(settings.login_apps)
-    if not providers or sessions is None:
+    sessions = sessions_of(settings, state, clock) if providers else None
+    if sessions is None:
         return None
     keys = KeyRing.of(settings.session_keys.get_secret_value())
     origin, others = origin_of(settings.public_url), parse_origins(settings.allowed_origins)

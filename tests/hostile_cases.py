@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import orjson
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -16,7 +16,7 @@ from joserfc.jwk import RSAKey
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
 from tests.hostile_provider import GONE, ISSUER, SECRET, HostileProvider, b64, by_hand, ec_key, public, rsa_key, signed
-from tests.sign_in_stage import Browser
+from tests.sign_in_stage import Browser, query_of
 
 Change = Callable[[HostileProvider], None]
 # From the provider's answer to the URL that the browser opens; it may do other things first.
@@ -172,8 +172,25 @@ async def by_the_common_path(_: Browser, __: HostileProvider, url: str) -> str:
 async def state_of_another_login(browser: Browser, provider: HostileProvider, url: str) -> str:
     """The code of this login with the state of another tab's: its nonce and verifier are not this code's."""
     other = provider.authorize(await browser.login())
-    states = [urlsplit(each).query.split("state=")[1].split("&")[0] for each in (url, other)]
-    return url.replace(states[0], states[1])
+    return url.replace(query_of(url)["state"], query_of(other)["state"])
+
+
+async def with_something_else_in_redis(browser: Browser, _: HostileProvider, url: str) -> str:
+    await browser.stage.state.put(login_place(url), b'{"provider": "id"}', 60)
+    return url
+
+
+async def with_another_login_copied_in_redis(browser: Browser, provider: HostileProvider, url: str) -> str:
+    """Who can write Redis, and has a login of his own, puts that one in the place of the victim's."""
+    other = provider.authorize(await browser.login())
+    sealed = await browser.stage.state.get(login_place(other))
+    assert sealed is not None
+    await browser.stage.state.put(login_place(url), sealed, 60)
+    return url
+
+
+def login_place(url: str) -> str:
+    return "login:" + hashlib.sha256(query_of(url)["state"].encode()).hexdigest()
 
 
 def drop_login_cookies(browser: Browser) -> None:
@@ -256,6 +273,8 @@ STATES = [
     Case("the response comes with another tab's cookie", STATE, FOREIGN, journey=with_another_tabs_cookie, in_place=True),
     Case("the login's cookie is there twice", STATE, FOREIGN, journey=with_the_cookie_twice, in_place=True),
     Case("the response comes too late", STATE, "the login took too long", journey=too_late, in_place=True),
+    Case("Redis has something else under the state", STATE, UNKNOWN, journey=with_something_else_in_redis, in_place=True),
+    Case("Redis has another login copied under the state", STATE, UNKNOWN, journey=with_another_login_copied_in_redis, in_place=True),
     Case("the response comes by a path of another provider", STATE, "the response came by the callback of another provider", journey=by_a_path_of_another),
     Case("the response of a provider with a path of its own comes by the common one", STATE, "the response came by the callback of another provider", journey=by_the_common_path, provider={"own_callback": True}),
     Case("the code is another login's", "provider_error", "Token: invalid_grant", journey=state_of_another_login),

@@ -588,6 +588,16 @@ async def test_an_address_that_is_not_in_the_token_is_asked_for_and_what_is_sign
     assert asked.headers["authorization"] == f"Bearer {identity['access_token']}"
 
 
+async def test_an_address_of_the_userinfo_is_verified_only_where_the_userinfo_says_so(
+    browser: Browser, provider: HostileProvider
+) -> None:
+    provider.claims |= {"email": GONE, "email_verified": True}
+    provider.userinfo = {"email": "rich@example.com", "email_verified": GONE}
+    await browser.sign_in(provider)
+    identity = await browser.identity() or {}
+    assert (identity["email"], identity["email_verified"]) == ("rich@example.com", False)
+
+
 async def test_a_provider_without_userinfo_tells_what_is_in_the_token(
     browser: Browser, provider: HostileProvider
 ) -> None:

@@ -13,7 +13,8 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
 from urllib.parse import urlencode
 
 import orjson
@@ -96,6 +97,11 @@ class _Waiting:
     max_age: int | None
     challenge: str | None
     begun: float
+
+    @classmethod
+    def of(cls, kept: Mapping[str, Any]) -> Self:
+        # Another version of ours may have put more there.
+        return cls(**{each.name: kept[each.name] for each in fields(cls)})
 
     @property
     def target(self) -> Target:
@@ -193,7 +199,7 @@ class Logins:
         plain = self._keys.open(place, raw) if raw is not None else None
         if raw is None or plain is None:
             raise LoginRefused(Reason.STATE, "the state is unknown, used or too old")
-        waiting = _Waiting(**orjson.loads(plain))
+        waiting = _Waiting.of(orjson.loads(plain))
         secret = self._cookies.secret(state, headers)
         if secret is None or not hmac.compare_digest(_hash(secret), waiting.browser):
             raise LoginRefused(Reason.STATE, "the login did not begin in this browser")
@@ -224,10 +230,11 @@ class Logins:
         }
         tokens = await ask_for_tokens(provider, metadata, upstream, grant)
         claims = dict(await self._claims(provider, discovery, waiting, tokens))
-        if provider.claims.email and provider.claims.email not in claims:
+        names = provider.claims
+        if names.email and names.email not in claims:
             more = await ask_for_userinfo(metadata, upstream, tokens, claims["sub"])
-            # What is signed stands.
-            claims = {**more, **claims}
+            # What is signed stands, but whether an address is verified is said by who says the address.
+            claims = {**more, **claims, names.email_verified: more.get(names.email_verified)}
         return Identity.told(provider, claims, tokens, self._clock())
 
     async def _claims(self, provider: Provider, discovery: Discovery, waiting: _Waiting, tokens: Tokens) -> Claims:
