@@ -29,23 +29,7 @@ PAGE_HEADERS: Final = {
     **NO_SNIFF,
 }
 
-TEMPLATE: Final = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>GraphiQL - Vitrine</title>
-<link rel="icon" href="data:,">
-<link rel="stylesheet" href="{style}">
-<script src="{script}" defer></script>
-</head>
-<body>
-<div id="graphiql" data-endpoint="{endpoint}" data-query="{query}"></div>
-<noscript>GraphiQL needs JavaScript.</noscript>
-</body>
-</html>
-"""
-DEFAULT_QUERY = """\
+DEFAULT_QUERY: Final = """\
 # What a search finds. Headers, below:
 # {"Store": "de"} or {"Content-Currency": "EUR"}
 
@@ -73,6 +57,23 @@ query Search {
   store { name locale currencies }
   navigation(depth: 1) { name urlPath }
 }
+"""
+
+TEMPLATE: Final = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>GraphiQL - Vitrine</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="{style}">
+<script src="{script}" defer></script>
+</head>
+<body>
+<div id="graphiql" data-endpoint="{endpoint}" data-query="{query}"></div>
+<noscript>GraphiQL needs JavaScript.</noscript>
+</body>
+</html>
 """
 
 
