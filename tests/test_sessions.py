@@ -29,6 +29,7 @@ from app.auth.sessions import (
     Sessions,
     clear_cookie,
     cookie_name,
+    is_signed_in,
     set_cookie,
     token_of,
 )
@@ -803,6 +804,9 @@ async def test_entering_gives_a_new_id_and_new_limits_to_the_newest_data(
     await sessions.change(guest, setting(cart="c1"))
     clock.now += HOUR / 2
     entered = await sessions.enter(guest, setting(customer=1))
+    # All others know by the id alone that nobody need be asked who reads.
+    assert (is_signed_in(guest.token), is_signed_in(entered.token)) == (False, True)
+    assert not is_signed_in("A" * 43 + "=")
     assert entered.data == {"cart": "c1", "customer": 1}
     assert (entered.token != guest.token, entered.created) == (True, clock.now)
     assert await sessions.open(guest.token) is None
