@@ -23,7 +23,7 @@ demo: $(STAMP) ## the API on 127.0.0.1:8000 beside a stand-in Commerce, no accou
 	@$(BIN)/vitrine demo
 
 test: check browser redis ## format, lint, types, imports, and all tests
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST)
+	@$(BIN)/python -m pytest -n 2 $(PYTEST)
 
 check: $(STAMP) ## format, lint, types, imports, unused dependencies
 	@$(BIN)/ruff format --check --quiet . || { echo 'run: make format'; exit 1; }

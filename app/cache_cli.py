@@ -8,12 +8,14 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar
 
 import typer
+from pydantic import HttpUrl
 from redis.exceptions import RedisError
 from rich.console import Console
 from rich.table import Table
 
 from app.cache import Cache, Local, Shared
 from app.commerce.freshness import ALL
+from app.commerce.staleness import DOCUMENT, SOURCES, bounds, document
 from app.errors import StateUnavailable
 from app.redis_client import MEMORY, connect, disconnect
 from app.settings import Settings
@@ -81,6 +83,23 @@ def commands(load_settings: Callable[[], Settings]) -> typer.Typer:
         for (name, kind), entries in sorted(run(work).items()):
             table.add_row(name, kind, str(entries))
         out.print(table)
+
+    @cache_cli.command()
+    def staleness(
+        write: Annotated[
+            bool, typer.Option(help="write docs/staleness.md, for the defaults, instead of printing")
+        ] = False,
+    ) -> None:
+        """Say how long a change in Commerce can stay unseen, with these settings."""
+        from app.sources import pace_of  # noqa: PLC0415 - it imports much, and the others need none of it
+
+        if write:
+            DOCUMENT.write_text(document(pace_of(Settings(_env_file=None, commerce_url=HttpUrl("http://localhost")))))
+            return
+        found = Table("what changed", *SOURCES)
+        for name, row in bounds(pace_of(load_settings())).items():
+            found.add_row(name, *(f"{seconds:.0f} s" for seconds in row))
+        out.print(found)
 
     return cache_cli
 

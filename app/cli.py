@@ -1,4 +1,4 @@
-"""The command line: `vitrine serve | demo | doctor | cache | schema | sandbox`."""
+"""The command line: `vitrine serve | worker | demo | doctor | cache | schema | sandbox`."""
 
 from __future__ import annotations
 
@@ -62,6 +62,30 @@ def serve() -> None:
     run(load_settings())
 
 
+@cli.command()
+def worker() -> None:
+    """Do what nobody waits for: poll Commerce for changes, and purge again what its indexers made old."""
+    settings = load_settings()
+    if not settings.cached or not settings.redis_state_url.get_secret_value():
+        err.print("[red]setting[/] a worker needs REDIS_STATE_URL and REDIS_CACHE_URL")
+        raise typer.Exit(2)
+    if settings.redis_state_url.get_secret_value().startswith("memory://"):
+        err.print("[red]setting[/] memory:// is one process's own: set EMBEDDED_WORKER there instead")
+        raise typer.Exit(2)
+
+    from app.main import build_parts
+    from app.worker import run_worker
+
+    configure_logs(settings.log_level, settings.log_format)
+    try:
+        parts = build_parts(settings)
+    except ValueError as error:
+        err.print(f"[red]setting[/] {error}")
+        raise typer.Exit(2) from None
+    assert parts.sources is not None
+    asyncio.run(run_worker(parts, parts.sources))
+
+
 def run(settings: Settings) -> None:
     """Runs the API in this process until it is told to stop."""
     import uvicorn
@@ -123,6 +147,7 @@ def _demo_settings(port: int, commerce_url: str) -> Settings:
         "allowed_origins": f"http://127.0.0.1:{port}",
         "redis_state_url": "memory://",
         "redis_cache_url": "memory://",
+        "embedded_worker": True,
         "session_keys": base64.b64encode(secrets.token_bytes(32)).decode(),
         "commerce_admin_username": "admin",
         "commerce_admin_password": "Admin-passw0rd",
@@ -196,7 +221,11 @@ def doctor() -> None:
     configure_logs("error", settings.log_format)
 
     async def look() -> Report:
-        parts = build_parts(settings)
+        try:
+            parts = build_parts(settings)
+        except ValueError as error:
+            err.print(f"[red]setting[/] {error}")
+            raise typer.Exit(2) from None
         try:
             return await examine(parts)
         finally:

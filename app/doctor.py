@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from redis.exceptions import RedisError
+
+from app.auth.keys import KeyRing
 from app.commerce.capabilities import INTROSPECTION
 from app.commerce.client import StoreContext
-from app.errors import UpstreamError
+from app.errors import UpstreamError, UpstreamRefused
 from app.main import Parts
+from app.redis_client import MEMORY, connect, disconnect
+from app.state import TIMEOUT
+
+NO_EVICTION = "noeviction"
 
 SERVES = ("Stores", "Store", "Products", "Category", "Navigation")  # without these there is no shop to show
 
@@ -38,6 +47,7 @@ async def examine(parts: Parts) -> Report:
     if report.fit:
         await _understand(parts, report)
     await _credentials(parts, report)
+    await _writes(parts, report)
     return report
 
 
@@ -106,15 +116,114 @@ async def _why_not(parts: Parts) -> str:
 
 
 async def _credentials(parts: Parts, report: Report) -> None:
+    lacking = []
     if not parts.rest.available:
         report.facts.append(("REST", "no credentials: only store views of websites in COMMERCE_STORES are known"))
-        report.facts.append(("checkout", "refused: placing orders needs REST credentials"))
-        return
+        lacking.append("REST credentials")
     if not parts.state.configured:
-        report.facts.append(("checkout", "refused: placing orders needs REDIS_STATE_URL"))
+        lacking.append("REDIS_STATE_URL")
+    if lacking:
+        report.facts.append(("checkout", f"refused: placing orders needs {' and '.join(lacking)}"))
+    if not parts.rest.available:
+        return
     try:
         await parts.rest.get("store/storeViews")
     except UpstreamError as error:
         report.warnings.append(f"REST does not take the credentials: {error.code}, {error.detail}")
     else:
         report.facts.append(("REST", "takes the credentials"))
+    try:
+        # There is no such cart: an empty list is the proof.
+        await parts.orders.find(0)
+    except UpstreamRefused as error:
+        report.facts.append(("orders", "cannot be read over REST"))
+        report.warnings.append(
+            f"REST does not show orders to the credentials ({error.code}, {error.detail}): checkout refuses to place "
+            "any, and guests cannot look theirs up before 2.4.7; they need Sales > Operations > Orders"
+        )
+    except UpstreamError as error:
+        report.warnings.append(f"orders could not be looked up over REST: {error.code}, {error.detail}")
+    else:
+        report.facts.append(("orders", "can be read over REST"))
+
+
+async def _writes(parts: Parts, report: Report) -> None:
+    """Whether carts can be filled: sessions need keys and a state."""
+    settings = parts.settings
+    lacking = []
+    keys = settings.session_keys.get_secret_value()
+    if not keys:
+        lacking.append("SESSION_KEYS is not set")
+    else:
+        try:
+            KeyRing.of(keys)
+        except ValueError as error:
+            lacking.append("SESSION_KEYS cannot be used")
+            told = f"SESSION_KEYS: {error}"
+            # Where there is a state for them, the API does not start with such keys.
+            report.fail(told) if parts.state.configured else report.warnings.append(told)
+        else:
+            number = len(keys.split(","))
+            report.facts.append(("sessions", f"{number} {'key' if number == 1 else 'keys'}, the first seals"))
+    state = await _redis("state", "REDIS_STATE_URL", settings.redis_state_url.get_secret_value(), report)
+    if state is None:
+        unset = not parts.state.configured
+        lacking.append("REDIS_STATE_URL is not set" if unset else "REDIS_STATE_URL does not answer")
+    elif state:
+        _check_state(state, report)
+    cache = await _redis("cache", "REDIS_CACHE_URL", settings.redis_cache_url.get_secret_value(), report)
+    if cache:
+        _check_cache(cache, report)
+    report.facts.append(("carts", f"refused: {', '.join(lacking)}" if lacking else "can be filled"))
+
+
+async def _redis(name: str, setting: str, url: str, report: Report) -> Mapping[str, Any] | None:
+    """What a Redis says of itself, which can be nothing; None for one that is not set or does not answer."""
+    if not url:
+        report.facts.append((name, f"{setting} is not set{': every read goes to Commerce' if name == 'cache' else ''}"))
+        return None
+    if url == MEMORY:
+        report.facts.append((name, "in this process: for development and the demo"))
+        return {}
+    client = connect(url, TIMEOUT)
+    try:
+        started = time.perf_counter()
+        await client.ping()
+        took = (time.perf_counter() - started) * 1000
+        try:
+            told = {**await client.info("memory"), **await client.info("persistence")}
+        except RedisError:
+            told = {}
+    except (RedisError, OSError) as error:
+        report.warnings.append(f"{setting} does not answer: {type(error).__name__}")
+        return None
+    finally:
+        await disconnect(client)
+    known = f"maxmemory-policy {told.get('maxmemory_policy', 'unknown')}"
+    if name == "state":
+        known += f", append-only {({0: 'off', 1: 'on'}).get(told.get('aof_enabled', -1), 'unknown')}"
+    report.facts.append((name, f"answers within {took:.0f} ms; {known}"))
+    if not told:
+        report.warnings.append(f"{setting} does not say how it is set up: INFO is forbidden there")
+    return told
+
+
+def _check_state(told: Mapping[str, Any], report: Report) -> None:
+    policy = told.get("maxmemory_policy", NO_EVICTION)
+    if policy != NO_EVICTION:
+        report.warnings.append(
+            f"REDIS_STATE_URL evicts ({policy}): sessions and orders under way can be lost; set maxmemory-policy to "
+            f"{NO_EVICTION}"
+        )
+    if told.get("aof_enabled") == 0:
+        report.warnings.append(
+            "REDIS_STATE_URL is not append-only: what it holds is lost or old after a crash; set appendonly to yes"
+        )
+
+
+def _check_cache(told: Mapping[str, Any], report: Report) -> None:
+    if told.get("maxmemory_policy") == NO_EVICTION or told.get("maxmemory") == 0:
+        report.warnings.append(
+            "REDIS_CACHE_URL does not evict: it grows until it refuses; set maxmemory, and maxmemory-policy to "
+            "allkeys-lru"
+        )

@@ -18,8 +18,8 @@
         └── Unsupported                   UPSTREAM_UNSUPPORTED
 
 Rooms that have errors of their own draw them where they are: app/auth (CROSS_SITE, SESSION_ENDED, SESSION_FULL),
-app/attempts.py, app/idempotency.py, app/commerce/orders.py, app/storefront/checkout_steps.py and
-app/storefront/user_errors.py.
+app/attempts.py, app/idempotency.py, app/commerce/orders.py, app/storefront/addresses.py (COUNTRY_INVALID,
+REGION_INVALID, FIELD_REQUIRED), app/storefront/checkout_steps.py and app/storefront/user_errors.py.
 
 `code` is what a frontend reads in `extensions.code`, `status` the HTTP status when the error is the whole answer, and
 `public` the only text of it that leaves the process. `detail` is for the log.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -22,6 +23,7 @@ from app.auth.origin import origin_of, parse_origins
 from app.auth.sessions import Sessions
 from app.cache import Cache, Listening, Local, Shared
 from app.commerce.cached import CachedReads
+from app.commerce.capabilities import Understand, from_introspection
 from app.commerce.client import GraphQL, StoreContext
 from app.commerce.estimates import Estimates
 from app.commerce.freshness import Lifetimes
@@ -34,6 +36,7 @@ from app.http import Breaker, Upstream
 from app.idempotency import Once
 from app.redis_client import MEMORY, connect
 from app.settings import Settings
+from app.sources import Sources, build_sources, end
 from app.state import State
 from app.storefront import graphiql
 from app.storefront.context import Context
@@ -99,6 +102,7 @@ class Parts:
     shop: Shop
     cache: Cache
     listening: Listening | None
+    sources: Sources | None
     orders: Orders
     guest_orders: GuestOrders
     estimates: Estimates
@@ -136,11 +140,17 @@ class Parts:
             guest_orders=self.guest_orders,
             estimates=self.estimates,
             once=self.once,
+            payment_methods=frozenset(self.settings.offline_payment_methods),
         )
 
 
-def build_parts(settings: Settings, *, transport: httpx2.AsyncBaseTransport | None = None) -> Parts:
-    """Everything below the web; `transport` stands in for the network in tests."""
+def build_parts(
+    settings: Settings,
+    *,
+    transport: httpx2.AsyncBaseTransport | None = None,
+    understand: Understand = from_introspection,
+) -> Parts:
+    """Everything below the web; `transport` stands in for the network in tests, and `understand` is `Shop`'s."""
     metrics = Metrics()
     upstream = Upstream(
         "commerce",
@@ -168,6 +178,7 @@ def build_parts(settings: Settings, *, transport: httpx2.AsyncBaseTransport | No
         complexity=settings.commerce_max_complexity,
         state=state,
         state_key=f"shop:{settings.commerce_base}",
+        understand=understand,
     )
     orders = Orders(
         lambda: shop.reads,
@@ -185,10 +196,24 @@ def build_parts(settings: Settings, *, transport: httpx2.AsyncBaseTransport | No
     )
     estimates = Estimates(lambda: shop.reads, rest)
     cache, listening = build_cache(settings, lambda: shop.views)
+    sources = build_sources(settings, cache, state, rest, lambda: shop.views, metrics, transport)
     # A second call waits as long as the first may, and takes it for dead only long after.
     once = Once(state, patience=settings.order_patience, lease=2 * settings.order_patience + 60)
     return Parts(
-        metrics, upstream, state, graphql, rest, shop, cache, listening, orders, guest_orders, estimates, once, settings
+        metrics,
+        upstream,
+        state,
+        graphql,
+        rest,
+        shop,
+        cache,
+        listening,
+        sources,
+        orders,
+        guest_orders,
+        estimates,
+        once,
+        settings,
     )
 
 
@@ -242,11 +267,15 @@ def credentials(settings: Settings) -> Credentials | None:
 
 
 def create_app(
-    settings: Settings, *, transport: httpx2.AsyncBaseTransport | None = None, compiled: bool = True
+    settings: Settings,
+    *,
+    transport: httpx2.AsyncBaseTransport | None = None,
+    understand: Understand = from_introspection,
+    compiled: bool = True,
 ) -> FastAPI:
-    """The whole application for these settings; `transport` stands in for the network in tests, and `compiled` is as in
-    `build_schema`."""
-    parts = build_parts(settings, transport=transport)
+    """The whole application for these settings; `transport` stands in for the network in tests, `understand` is
+    `Shop`'s, and `compiled` is as in `build_schema`."""
+    parts = build_parts(settings, transport=transport, understand=understand)
     app = FastAPI(
         title="Vitrine",
         lifespan=partial(_lifespan, parts),
@@ -285,7 +314,12 @@ def create_app(
         )
     endpoint = Endpoint(
         build_schema(
-            limits=Limits(settings.graphql_max_depth, settings.graphql_max_fields, settings.graphql_max_aliases),
+            limits=Limits(
+                settings.graphql_max_depth,
+                settings.graphql_max_fields,
+                settings.graphql_max_aliases,
+                settings.graphql_max_mutations,
+            ),
             tokens=settings.graphql_max_tokens,
             introspection=settings.introspection or settings.graphiql,
             compiled=compiled,
@@ -298,6 +332,8 @@ def create_app(
         page=graphiql_page(DEFAULT_QUERY) if settings.graphiql else None,
     )
     app.router.routes.append(Route("/graphql", endpoint=endpoint.__call__, methods=["GET", "POST"]))
+    if parts.sources is not None:
+        app.router.routes.extend(parts.sources.webhooks.routes())
     if settings.graphiql:
         app.router.routes.extend(graphiql.assets())
     if settings.metrics:
@@ -320,15 +356,21 @@ async def _lifespan(parts: Parts, app: FastAPI) -> AsyncIterator[None]:
             await parts.orders.ready()
         except StateUnavailable as error:
             log.warning("orders.not_ready", detail=error.detail)
+    worker = None
+    if parts.sources is not None and parts.settings.embedded_worker:
+        worker = asyncio.create_task(parts.sources.work())
     app.state.ready = True
     try:
         yield
     finally:
         app.state.ready = False
+        await end(worker)
         await parts.shop.stop()
         if parts.listening is not None:
             await parts.listening.stop()
         await parts.cache.close()
+        if parts.sources is not None:
+            await parts.sources.close()
         await parts.upstream.close()
         await parts.state.close()
 

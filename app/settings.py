@@ -15,7 +15,13 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Codes = Annotated[tuple[str, ...], NoDecode]
 Seconds = Annotated[float, Field(gt=0, le=600)]
+SHORTEST_SECRET = 24  # characters
 EXAMPLE_SECRET = "change-me"  # noqa: S105 - the one value that is refused
+
+
+def secrets_of(value: SecretStr) -> tuple[str, ...]:
+    """The secrets of a setting that has several, separated by commas."""
+    return tuple(each.strip() for each in value.get_secret_value().split(",") if each.strip())
 
 
 class Settings(BaseSettings):
@@ -111,6 +117,26 @@ class Settings(BaseSettings):
         86_400, description="how long what is no longer fresh still answers while Commerce fails"
     )
 
+    commerce_webhook_secrets: SecretStr = Field(
+        SecretStr(""),
+        description="secrets of those who tell of changes at /webhooks/commerce, 24 characters or more, by commas",
+    )
+    commerce_events_client_id: str = Field(
+        "", description="client id of the registration whose Adobe I/O Events come to /webhooks/commerce"
+    )
+    commerce_poll: Annotated[float, Field(ge=0, le=86400)] = Field(
+        60, description="how often a worker asks Commerce by REST what has changed; 0: never"
+    )
+    commerce_sweep: Annotated[float, Field(ge=0, le=604_800)] = Field(
+        3600, description="how often a worker looks for what was deleted; 0: never"
+    )
+    indexer_lag: Annotated[float, Field(ge=0, le=86400)] = Field(
+        90, description="how late Commerce's indexers may be; changes are purged again after that"
+    )
+    embedded_worker: bool = Field(
+        False, description="do a worker's jobs in the API's process; for a single process, as the demo is"
+    )
+
     session_keys: SecretStr = Field(
         SecretStr(""),
         description="keys that seal sessions: 32 random bytes in base64 each, separated by commas; the first seals",
@@ -123,6 +149,10 @@ class Settings(BaseSettings):
     )
     commerce_max_execution: Annotated[float, Field(ge=1, le=3600)] = Field(
         180, description="how long a request can still run in Commerce after it was given up; orders wait for it"
+    )
+    offline_payment_methods: Codes = Field(
+        ("checkmo", "banktransfer", "cashondelivery", "purchaseorder", "free"),
+        description="codes of the payment methods that need no payment provider: checkout offers and takes no others",
     )
     order_patience: Seconds = Field(20, description="how long placing an order may wait for an unknown outcome")
     order_margin: Annotated[float, Field(ge=0.1, le=600)] = Field(
@@ -144,6 +174,7 @@ class Settings(BaseSettings):
     graphql_max_fields: int = Field(1000, ge=10, le=100_000, description="most fields of a query, fragments spread")
     graphql_max_aliases: int = Field(30, ge=0, le=10_000, description="most aliases of a query")
     graphql_max_tokens: int = Field(3000, ge=100, le=1_000_000, description="most tokens of a query")
+    graphql_max_mutations: int = Field(5, ge=1, le=100, description="most mutations of a request")
     graphql_max_reads: int = Field(20, ge=1, le=1000, description="most reads of Commerce that a query may cost")
     graphql_max_bytes: int = Field(65_536, ge=1024, le=16_777_216, description="largest request body, in bytes")
 
@@ -152,12 +183,14 @@ class Settings(BaseSettings):
     def _in_small_letters(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
 
-    @field_validator("commerce_stores", "catalog_attributes", "trusted_proxies", mode="before")
+    @field_validator(
+        "commerce_stores", "catalog_attributes", "offline_payment_methods", "trusted_proxies", mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("commerce_stores", "catalog_attributes")
+    @field_validator("commerce_stores", "catalog_attributes", "offline_payment_methods")
     @classmethod
     def _are_codes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for code in value:
@@ -209,6 +242,16 @@ class Settings(BaseSettings):
                 raise ValueError("must be base32 of at least 112 bits") from None
         return value
 
+    @field_validator("commerce_webhook_secrets")
+    @classmethod
+    def _are_secrets(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value().lower() == EXAMPLE_SECRET:
+            return value
+        for each in secrets_of(value):
+            if len(each) < SHORTEST_SECRET:
+                raise ValueError(f"secrets have {SHORTEST_SECRET} characters at least")
+        return value
+
     @field_validator("public_url")
     @classmethod
     def _is_public(cls, value: str) -> str:
@@ -233,6 +276,13 @@ class Settings(BaseSettings):
             value = getattr(self, name)
             if isinstance(value, SecretStr) and value.get_secret_value().lower() == EXAMPLE_SECRET:
                 raise ValueError(f"{name.upper()} still has the example value")
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_place_for_changes(self) -> Self:
+        told = bool(secrets_of(self.commerce_webhook_secrets)) or bool(self.commerce_events_client_id)
+        if told and not (self.redis_cache_url.get_secret_value() and self.redis_state_url.get_secret_value()):
+            raise ValueError("who tells of changes needs REDIS_CACHE_URL and REDIS_STATE_URL")
         return self
 
     @model_validator(mode="after")

@@ -28,7 +28,7 @@ from hypothesis.stateful import (
 
 from app.sandbox.commerce import VERSIONS
 from tests.cart_model import RATES, Place, Shop, Ware, add_up, same, shown_cart, shown_checkout
-from tests.cart_shopper import Outcome, Shopper
+from tests.cart_shopper import Outcome, Shopper, Wrong
 from tests.cart_stage import (
     ADD,
     APPLY,
@@ -58,10 +58,11 @@ FINE = st.lists(st.tuples(st.sampled_from(GOODS), st.sampled_from(["1", "2", "3"
 ASKED = st.lists(st.tuples(st.sampled_from(WARES), QUANTITY), min_size=1, max_size=4)
 CODE = st.sampled_from(["TENOFF", "TENOFF", "FIVE", "five", "EXPIRED", "NOPE"])
 CODES = st.lists(CODE, min_size=1, max_size=2, unique_by=str.upper)
-CITIES = {"Oakland": ("US", "CA"), "Austin": ("US", "TX"), "Berlin": ("DE", None)}
-BAD_PLACES: dict[str, tuple[dict[str, Any], str]] = {
-    "Nowhere": ({"country": "ZZ"}, "COUNTRY_INVALID"),
-    "Elsewhere": ({"regionId": 9999}, "REGION_INVALID"),
+CITIES = {"Oakland": ("US", "CA"), "Alameda": ("US", " california"), "Austin": ("US", "TX"), "Berlin": ("DE", None)}
+BAD_PLACES: dict[str, tuple[dict[str, Any], Wrong]] = {
+    "Nowhere": ({"country": "ZZ"}, ("COUNTRY_INVALID", ["address", "country"])),
+    "Elsewhere": ({"regionId": 9999}, ("REGION_INVALID", ["address", "regionId"])),
+    "Beyond": ({"region": "Bayern"}, ("REGION_INVALID", ["address", "region"])),
 }
 CITY = st.sampled_from([*CITIES, *CITIES, *BAD_PLACES])
 METHOD = st.sampled_from(
@@ -70,15 +71,15 @@ METHOD = st.sampled_from(
 PAYMENT = st.sampled_from(["checkmo", "purchaseorder", "free", "nope"])
 
 
-def place_of(name: str, city: str) -> tuple[Place, str | None]:
-    """An address in that city, and the code of what is wrong with it."""
+def place_of(name: str, city: str) -> tuple[Place, Wrong | None]:
+    """An address in that city, and what is wrong with it."""
     changed, wrong = BAD_PLACES.get(city) or ({}, None)
     country, region = CITIES.get(city, ("US", "CA"))
     given: dict[str, Any] = {
         "firstName": name, "lastName": "Doe", "street": ["1 Main St"], "city": city, "postcode": "10115",
         "country": country, "telephone": "555-0100", **({"region": region} if region else {}), **changed,
     }  # fmt: skip
-    return Place(given, {"CA": "CA", "TX": None}.get(region or "", country)), wrong
+    return Place(given, {"TX": None, None: country}.get(region, "CA")), wrong
 
 
 HELD = precondition(lambda self: any(one.cart for one in self.people))

@@ -219,6 +219,13 @@ class Shop:
         """For each line, what is wrong with it by now."""
         return [self.refusal(cart.lines, line, line.quantity) for line in cart.lines]
 
+    def unbuyable(self, cart: Cart) -> bool:
+        """Whether Commerce tells before the order that something in the cart cannot be bought."""
+        if self.version >= (2, 4, 6):
+            return any(self.problems(cart))
+        # Only that a product is sold out, and not of those whose SKU in a cart is made of several.
+        return any(self.sold_out(line.ware) and "entered" not in line.ware.line for line in cart.lines)
+
     def sell(self, cart: Cart, number: str) -> None:
         """The cart becomes an order."""
         bill = cart.bill()
@@ -298,7 +305,7 @@ def shown_checkout(shop: Shop, cart: Cart) -> dict[str, Any]:
     methods = cart.methods(bill)
     chosen = cart.method if cart.method in methods else None
     missing = {
-        "LINES": not cart.lines,
+        "LINES": not cart.lines or shop.unbuyable(cart),
         "EMAIL": cart.email is None,
         "SHIPPING_ADDRESS": not cart.virtual and cart.ship_to is None,
         "SHIPPING_METHOD": not cart.virtual and chosen is None,

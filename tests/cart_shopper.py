@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from tests.cart_model import DOLLARS_OFF, PERCENT_OFF, Bill, Cart, Errors, Line, Place, Shop, Ware, payments
+from tests.cart_model import DOLLARS_OFF, PAYMENTS, PERCENT_OFF, Bill, Cart, Errors, Line, Place, Shop, Ware, payments
 
 COUPONS = {*PERCENT_OFF, *DOLLARS_OFF}
+Wrong = tuple[str, list[str]]
 EXPIRED: Errors = [("CART_EXPIRED", [])]
 
 
@@ -22,7 +23,8 @@ class Outcome:
 
 
 class Shopper:
-    """One shopper: his cart, if he has one, and whether Commerce has lost it without his knowing."""
+    """One shopper: his cart, if he has one, whether Commerce has lost it without his knowing, and whether a look has
+    found that out, which the next change tells him."""
 
     def __init__(self, shop: Shop, name: str, currency: str) -> None:
         self.shop = shop
@@ -30,6 +32,7 @@ class Shopper:
         self.currency = currency
         self.cart: Cart | None = None
         self.lost = False
+        self.untold = False
         self.session = False
         self.ordered: str | None = None
 
@@ -40,13 +43,18 @@ class Shopper:
     def look(self) -> Cart | None:
         """What he sees when he looks: a cart that Commerce has lost is none, and then it is forgotten."""
         if self.lost:
-            self.cart, self.lost = None, False
+            self.cart, self.ordered, self.lost, self.untold = None, None, False, True
         return self.cart
+
+    def _hears(self) -> bool:
+        """Whether this change tells him that his cart is no more."""
+        self.look()
+        told, self.untold = self.untold, False
+        return told
 
     def _held(self, *path: str) -> Outcome | Cart:
         """The cart that a change is for, or what is said instead of it."""
-        if self.lost:
-            self.cart, self.lost = None, False
+        if self._hears():
             return Outcome(list(EXPIRED), blind=True)
         return self.cart or Outcome([("CART_EMPTY", list(path))])
 
@@ -56,8 +64,7 @@ class Shopper:
             if quantity <= 0:
                 return Outcome([("BAD_USER_INPUT", ["lines", str(place), "quantity"])], blind=True, added=[])
         found = Outcome(added=[])
-        if self.lost:
-            self.look()
+        if self._hears():
             found.errors += EXPIRED
         if self.cart is None:
             self.cart, self.session, self.ordered = Cart(self.currency), True, None
@@ -99,11 +106,26 @@ class Shopper:
                 wrong = self.shop.refusal(cart.lines, line, quantity)
             if line is None or wrong:
                 cart.lines = before
-                return Outcome([(wrong or "", path)])
+                return Outcome([(wrong or "", [*path, *self._place(asked, uid, wrong, before)] if name else [])])
             line.quantity = quantity
             if not quantity:
                 cart.lines.remove(line)
         return Outcome()
+
+    def _place(
+        self, asked: Sequence[tuple[str, Decimal]], uid: str, wrong: str | None, before: Sequence[Line]
+    ) -> list[str]:
+        """Which of the given lines is told to be wrong: the only one, that of an unknown uid, or else that of a SKU,
+        as far as no other of them has the same."""
+        uids = [each for each, _ in asked]
+        if len(uids) == 1:
+            return ["0"]
+        skus = {line.uid: line.ware.variant or line.ware.sku for line in before}
+        if (wrong == "LINE_NOT_FOUND") == (uid in skus):
+            # It was there until this very call removed it.
+            return []
+        same = [at for at, each in enumerate(uids) if (skus.get(each) == skus[uid] if uid in skus else each == uid)]
+        return [str(same[0])] if len(same) == 1 else []
 
     def clear(self) -> Outcome:
         cart = self._held()
@@ -154,15 +176,16 @@ class Shopper:
         cart.email = email
         return Outcome()
 
-    def ship_to(self, place: Place, wrong: str | None, same: bool) -> Outcome:
-        """`wrong` is the code of an address that is none. A way to send it that is not offered there is given up."""
+    def ship_to(self, place: Place, wrong: Wrong | None, same: bool) -> Outcome:
+        """`wrong` is what is wrong with an address that is none, which is told before the cart is looked at. A way to
+        send it that is not offered there is given up."""
+        if wrong:
+            return Outcome([wrong], blind=True)
         cart = self._held("address")
         if isinstance(cart, Outcome):
             return cart
         if cart.virtual:
             return Outcome([("SHIPPING_ADDRESS_NOT_TAKEN", ["address"])])
-        if wrong:
-            return Outcome([(wrong, ["address"])])
         cart.ship_to = place
         if cart.method not in cart.methods(cart.bill()):
             cart.method = None
@@ -170,12 +193,12 @@ class Shopper:
             cart.bill_to = place
         return Outcome()
 
-    def bill_to(self, place: Place, wrong: str | None) -> Outcome:
+    def bill_to(self, place: Place, wrong: Wrong | None) -> Outcome:
+        if wrong:
+            return Outcome([wrong], blind=True)
         cart = self._held("address")
         if isinstance(cart, Outcome):
             return cart
-        if wrong:
-            return Outcome([(wrong, ["address"])])
         cart.bill_to = place
         return Outcome()
 
@@ -191,6 +214,9 @@ class Shopper:
         return Outcome()
 
     def pay_by(self, code: str) -> Outcome:
+        if code not in [*PAYMENTS, "free"]:
+            # The product knows that itself, without a look at the cart.
+            return Outcome([("PAYMENT_METHOD_UNAVAILABLE", ["code"])], blind=True)
         cart = self._held("code")
         if isinstance(cart, Outcome):
             return cart
@@ -207,7 +233,7 @@ class Shopper:
         """The cart that becomes an order now, the number of the order that it is already, or why it is none."""
         if not self.session:
             return Outcome(list(EXPIRED))
-        if self.cart is None:
+        if self.cart is None and not self.untold:
             return self.ordered or Outcome([("CART_EMPTY", [])])
         if not agreed:
             return Outcome([("AGREEMENT_REQUIRED", ["agreements"])])
@@ -225,7 +251,7 @@ class Shopper:
             "EMAIL_INVALID": cart.email is None,
             "OUT_OF_STOCK": "OUT_OF_STOCK" in problems,
             "QUANTITY_UNAVAILABLE": bool(problems),
-            "REJECTED": not cart.lines,
+            "ORDER_REFUSED": not cart.lines,
         }
         code = next((code for code, lacking in lacks.items() if lacking), None)
         if code is None and not cart.virtual and cart.ship_to is None:

@@ -2,25 +2,54 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import httpx2
+import hypothesis
 import pytest
 import structlog
 import uvicorn
 from fastapi import FastAPI
 
+from app.errors import StateUnavailable
 from app.main import Parts, create_app
 from app.sandbox.commerce import Commerce, create_commerce
 from app.settings import Settings
+from tests.groups import OneAfterAnother, sort
 from tests.redis_server import redis_server
+from tests.started import long_open, understood
 
 COMMERCE = "http://commerce.test"
+
+
+# A machine that is busy with something else is no reason to fail.
+hypothesis.settings.register_profile(
+    "tests", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+)
+hypothesis.settings.load_profile("tests")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    return OneAfterAnother(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    sort(items)
+
+
+def pytest_collection_finish() -> None:
+    # What was imported stays to the end: to look through it again and again for garbage takes longer than the tests.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(700, 10, 100)
+    gc.set_threshold(700, 10, 100)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +115,11 @@ async def running(
     commerce: Commerce, *, transport: httpx2.AsyncBaseTransport | None = None, **given: Any
 ) -> AsyncIterator[Api]:
     """The application in front of a Commerce; `transport` wraps the way between them."""
-    app = create_app(settings(**given), transport=transport or httpx2.ASGITransport(app=commerce))
+    app = create_app(
+        settings(**given), transport=transport or httpx2.ASGITransport(app=commerce), understand=understood
+    )
+    with suppress(StateUnavailable):
+        await long_open(app.state.parts)
     async with app.router.lifespan_context(app):
         web = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
         async with httpx2.AsyncClient(transport=web, base_url="http://api.test") as client:

@@ -1,6 +1,6 @@
 """Many carts, many calls at once, a hostile Commerce and a state that is lost in the middle: never two orders.
 
-`python -m tests.orders_storm --carts 1000` runs the whole; a small one is among the tests (tests/test_orders.py). With a
+`python -m tests.orders_storm --carts 1000` runs the whole; a small one is among the tests (tests/test_orders_storm.py). With a
 sabotage (the claim, the look-up, the epoch or the wait before a takeover removed) it must find carts with two orders.
 
 Commerce here is a stand-in at the transport that answers the three requests of app/commerce/orders.py in the shapes of
@@ -16,9 +16,10 @@ import random
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -38,7 +39,7 @@ from app.errors import VitrineError
 from app.http import Breaker, Upstream
 from app.state import State
 from app.telemetry import Metrics
-from tests.redis_server import flush, redis_server
+from tests.redis_server import closing, flush, redis_server
 
 HERE = StoreContext()
 
@@ -169,6 +170,11 @@ def inactive() -> httpx2.Response:
     return refused("The cart isn't active.", "graphql-no-such-entity")
 
 
+@cache
+def _capabilities(schema: str) -> Capabilities:
+    return Capabilities(Operations(schema_of(schema)), {}, (), live=False, like=next(iter(pinned().values())))
+
+
 @asynccontextmanager
 async def connected(
     commerce: Commerce, state: State, *, schema: str = OLD, kind: type[Orders] = Orders, **times: Any
@@ -186,8 +192,7 @@ async def connected(
         max_response=1_000_000,
         transport=httpx2.MockTransport(commerce),
     )
-    capabilities = Capabilities(Operations(schema_of(schema)), {}, (), live=False, like=next(iter(pinned().values())))
-    reads = Reads(GraphQL(upstream), capabilities, limit=300)
+    reads = Reads(GraphQL(upstream), _capabilities(schema), limit=300)
     rest = Rest(upstream, Integration("key", "secret", "token", "secret"))
     try:
         yield kind(lambda: reads, rest, state, **times)
@@ -271,7 +276,7 @@ async def storm(carts: int, calls: int, seed: int, *, sabotage: type[Orders] | N
     }
     with tempfile.TemporaryDirectory() as folder, redis_server(Path(folder)) as url:
         states = [State(url) for _ in range(PROCESSES)]
-        async with _processes(commerce, states, sabotage or Orders, times) as processes:
+        async with closing(*states), _processes(commerce, states, sabotage or Orders, times) as processes:
             while not await processes[0].ready():
                 await asyncio.sleep(0.05)
             answers = await _rain(carts, calls, hostile, processes, url, result)
@@ -279,8 +284,6 @@ async def storm(carts: int, calls: int, seed: int, *, sabotage: type[Orders] | N
                 await asyncio.wait(hostile.tasks)
             for cart in range(1, carts + 1):
                 answers.append(await _ask(processes[cart % PROCESSES], cart))
-        for state in states:
-            await state.close()
     made = Counter(order.quote_id for order in commerce.orders)
     numbers = {order.quote_id: order.number for order in commerce.orders}
     result.doubled = sum(count > 1 for count in made.values())
@@ -373,7 +376,7 @@ class WithoutClaim(Orders):
 class WithoutLookUp(Orders):
     """Without looking for an order."""
 
-    async def find(self, quote_id: int) -> Placed | None:
+    async def find(self, quote_id: int, headers: Mapping[str, str] | None = None) -> Placed | None:
         return None
 
 

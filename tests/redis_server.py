@@ -5,12 +5,16 @@ from __future__ import annotations
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Self, TypeVar
 
 import redis.asyncio as redis
 
+from app.state import State
+
+S = TypeVar("S", bound=State)
 KEEPING = ("--appendonly", "yes", "--appendfsync", "always")
 
 
@@ -35,8 +39,14 @@ class Server:
         with socket.socket(socket.AF_UNIX) as wire:
             return wire.connect_ex(str(self._socket)) == 0
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
     def stop(self) -> None:
-        """Ends it as a crash does."""
+        """Ends it as a crash does, also while it stands still."""
         self.process.kill()
         self.process.wait(10)
         self._socket.unlink(missing_ok=True)
@@ -45,15 +55,21 @@ class Server:
 @contextmanager
 def redis_server(folder: Path) -> Iterator[str]:
     """A Redis that forgets all when it ends; gives its URL."""
-    server = Server(folder)
-    try:
+    with Server(folder) as server:
         yield server.url
+
+
+@asynccontextmanager
+async def closing(*states: S) -> AsyncIterator[S]:
+    """Closes states in every case, or the next test fails too; gives the first."""
+    try:
+        yield states[0]
     finally:
-        server.stop()
+        for state in states:
+            await state.close()
 
 
 async def flush(url: str) -> None:
     """Empties a Redis."""
-    client = redis.from_url(url)
-    await client.flushall()
-    await client.aclose()
+    async with redis.from_url(url) as client:
+        await client.flushall()

@@ -114,9 +114,8 @@ def token(someone: Api) -> str:
 
 async def kept(url: str) -> dict[bytes, bytes]:
     """All that Redis has."""
-    client = redis.from_url(url)
-    found: dict[bytes, bytes] = {key: await client.get(key) for key in await client.keys()}  # type: ignore[misc]
-    await client.aclose()
+    async with redis.from_url(url) as client:
+        found: dict[bytes, bytes] = {key: await client.get(key) for key in await client.keys()}  # type: ignore[misc]
     return found
 
 

@@ -7,9 +7,6 @@ import pytest
 from tests.api_processes import Times
 from tests.api_storm import storm
 
-# One at a time: each has four processes of its own, and what they promise is about time.
-pytestmark = pytest.mark.xdist_group("api storm")
-
 # Short waits, of which a busy machine may take two seconds away before a promise is out of reach.
 TIMES = Times(placing=0.1, late=0.3, max_execution=1.5, patience=1.6, margin=1.0)
 

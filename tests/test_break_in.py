@@ -284,6 +284,5 @@ async def test_a_cookie_that_outlived_a_redis_that_was_emptied_begins_anew(redis
         stale = token(victim)
         await flush(redis_url)
         await leads_nowhere(api, {"Cookie": f"{COOKIE}={stale}"}, stale)
-        client = redis.from_url(redis_url)
-        assert await client.exists(PREFIX + place(stale)) == 0
-        await client.aclose()
+        async with redis.from_url(redis_url) as client:
+            assert await client.exists(PREFIX + place(stale)) == 0

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -174,7 +174,7 @@ async def test_what_fails_is_answered_with_what_was_there_for_as_long_as_may_be(
 
 
 async def test_what_is_not_whole_is_given_to_those_who_wait_and_not_kept(url: str, stack: AsyncExitStack) -> None:
-    clock, upstream = Clock(), Upstream(seconds=0.05, whole=False)
+    clock, upstream = Clock(), Upstream(seconds=0.3, whole=False)
     one = await stack.enter_async_context(process(url, clock))
     assert set(await asyncio.gather(*(one.body(upstream) for _ in range(5)))) == {b"1"}
     assert upstream.asked == 1
@@ -196,7 +196,7 @@ async def test_a_holder_that_died_costs_at_most_its_lease(emptied: str, stack: A
     assert await one.shared.lease("default", "key", "dead", 0.5)
     started = time.monotonic()
     assert await one.body(upstream) == b"1"
-    assert 0.3 < time.monotonic() - started < 3
+    assert 0.3 < time.monotonic() - started < 10
     assert upstream.asked == 1
 
 
@@ -259,20 +259,21 @@ async def test_an_answer_made_of_others_is_fresh_no_longer_than_they_are(url: st
 # Without Redis
 
 
-async def test_without_redis_every_read_is_fetched_once_for_all_who_wait() -> None:
+async def test_without_redis_every_read_is_fetched_once_for_all_who_wait(stack: AsyncExitStack) -> None:
     cache, upstream = Cache(None, Local(1_000_000, time.monotonic)), Upstream(seconds=0.05)
+    stack.push_async_callback(cache.close)
     found = await asyncio.gather(*(cache.read("default", "key", TIMES, upstream) for _ in range(10)))
     assert {each.entry.body for each in found} == {b"1"}
     assert upstream.asked == 1
     await cache.read("default", "key", TIMES, upstream)
     assert upstream.asked == 2
     assert upstream.tickets == [None, None]
-    await cache.close()
 
 
 @pytest.fixture
-def server(tmp_path_factory: pytest.TempPathFactory) -> Server:
-    return Server(tmp_path_factory.mktemp("redis"))
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with Server(tmp_path_factory.mktemp("redis")) as server:
+        yield server
 
 
 @pytest.mark.parametrize("how", ["refused", "hung"])
@@ -310,7 +311,6 @@ async def test_a_redis_that_is_away_costs_the_first_read_little_and_the_next_not
     finally:
         if how == "hung":
             os.kill(server.process.pid, signal.SIGCONT)
-        server.stop()
 
 
 async def test_a_flush_is_a_miss_and_refuses_what_is_under_way(emptied: str, stack: AsyncExitStack) -> None:

@@ -29,9 +29,8 @@ async def shared(request: pytest.FixtureRequest) -> AsyncIterator[Shared]:
         return
     url = request.getfixturevalue("redis_url")
     await flush(url)
-    client = redis.from_url(url)
-    yield Shared(client)
-    await client.aclose()
+    async with redis.from_url(url) as client:
+        yield Shared(client)
 
 
 # The shared tier
@@ -100,59 +99,52 @@ async def test_one_at_a_time_has_the_lease(shared: Shared) -> None:
 
 async def test_what_is_evicted_is_as_if_it_had_never_been(redis_url: str) -> None:
     await flush(redis_url)
-    client = redis.from_url(redis_url)
-    shared = Shared(client)
-    ticket = await shared.ticket("default")
-    await shared.fill("default", "key", ticket, entry(), NOW)
-    # A generation: the entry is nothing any more, and does not come back with the next fill.
-    await client.delete("vitrine:cache:{default}:tag:product:A")
-    assert (await shared.get("default", "key"))[1] is None
-    await shared.fill("default", "other", ticket, entry(), NOW)
-    assert (await shared.get("default", "key"))[1] is None
-    # The log, and with it a purge: what is under way is refused, what is kept stays good.
-    before = await shared.ticket("default")
-    await shared.purge("default", ["product:B"])
-    await client.delete("vitrine:cache:{default}:log")
-    assert not (await shared.fill("default", "late", before, entry(b"", "product:B"), NOW))[1]
-    assert (await shared.get("default", "other"))[1] is not None
-    await client.aclose()
+    async with redis.from_url(redis_url) as client:
+        shared = Shared(client)
+        ticket = await shared.ticket("default")
+        await shared.fill("default", "key", ticket, entry(), NOW)
+        # A generation: the entry is nothing any more, and does not come back with the next fill.
+        await client.delete("vitrine:cache:{default}:tag:product:A")
+        assert (await shared.get("default", "key"))[1] is None
+        await shared.fill("default", "other", ticket, entry(), NOW)
+        assert (await shared.get("default", "key"))[1] is None
+        # The log, and with it a purge: what is under way is refused, what is kept stays good.
+        before = await shared.ticket("default")
+        await shared.purge("default", ["product:B"])
+        await client.delete("vitrine:cache:{default}:log")
+        assert not (await shared.fill("default", "late", before, entry(b"", "product:B"), NOW))[1]
+        assert (await shared.get("default", "other"))[1] is not None
 
 
 async def test_a_server_that_took_over_has_nothing_of_the_one_before(tmp_path_factory: pytest.TempPathFactory) -> None:
     """It may not have heard of the last purges; here it even has all that was kept."""
-    server = Server(tmp_path_factory.mktemp("redis"), "--appendonly", "yes", "--appendfsync", "always")
-    client = redis.from_url(server.url)
-    shared = Shared(client)
-    before = await shared.ticket("default")
-    await shared.fill("default", "key", before, entry(), NOW)
-    await client.aclose()
-    server.stop()
-    server.start()
-    try:
-        client = redis.from_url(server.url)
-        shared = Shared(client)
-        assert await client.exists("vitrine:cache:{default}:entry:key")
-        assert (await shared.get("default", "key"))[1] is None
-        assert not (await shared.fill("default", "key", before, entry(), NOW))[1]
-        await client.aclose()
-    finally:
+    with Server(tmp_path_factory.mktemp("redis"), "--appendonly", "yes", "--appendfsync", "always") as server:
+        async with redis.from_url(server.url) as client:
+            shared = Shared(client)
+            before = await shared.ticket("default")
+            await shared.fill("default", "key", before, entry(), NOW)
         server.stop()
+        server.start()
+        async with redis.from_url(server.url) as client:
+            shared = Shared(client)
+            assert await client.exists("vitrine:cache:{default}:entry:key")
+            assert (await shared.get("default", "key"))[1] is None
+            assert not (await shared.fill("default", "key", before, entry(), NOW))[1]
 
 
 async def test_all_that_is_kept_goes_by_itself(redis_url: str) -> None:
     await flush(redis_url)
-    client = redis.from_url(redis_url)
-    shared = Shared(client)
-    await shared.fill("default", "key", await shared.ticket("default"), entry(), NOW)
-    await shared.purge("default", ["product:B"])
-    await shared.lease("default", "key", "one", 60)
-    await shared.beat("default")
-    lives = {str(key, "ascii"): await client.pttl(key) async for key in client.scan_iter()}
-    assert all(left > 0 for left in lives.values()), lives
-    assert all("{default}" in key for key in lives)
-    generations = [left for key, left in lives.items() if ":tag:" in key]
-    assert lives["vitrine:cache:{default}:entry:key"] <= 86_460_000 < min(generations)
-    await client.aclose()
+    async with redis.from_url(redis_url) as client:
+        shared = Shared(client)
+        await shared.fill("default", "key", await shared.ticket("default"), entry(), NOW)
+        await shared.purge("default", ["product:B"])
+        await shared.lease("default", "key", "one", 60)
+        await shared.beat("default")
+        lives = {str(key, "ascii"): await client.pttl(key) async for key in client.scan_iter()}
+        assert all(left > 0 for left in lives.values()), lives
+        assert all("{default}" in key for key in lives)
+        generations = [left for key, left in lives.items() if ":tag:" in key]
+        assert lives["vitrine:cache:{default}:entry:key"] <= 86_460_000 < min(generations)
 
 
 def test_keys_are_the_same_for_the_same_question_only() -> None:

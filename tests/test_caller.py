@@ -115,8 +115,28 @@ async def test_a_shoppers_own_reads_and_his_order_come_with_his_address_and_toke
         assert answer["checkoutPlaceOrder"]["userErrors"] == []
         assert {("Cart", PEER), ("PlaceOrder", PEER)} <= told(api, "x-real-ip")
         assert {("Cart", "read"), ("PlaceOrder", "once_-.")} <= told(api, "x-recaptcha")
-        # With our own credentials it is us who ask.
-        assert {header for name, header in told(api, "x-real-ip") if name.startswith("/rest")} == {None}
+        told_over_rest = {
+            (name.rpartition("/V1/")[2], header) for name, header in told(api, "x-real-ip") if "/V1/" in name
+        }
+        [order] = api.commerce.orders
+        [cart] = api.commerce.carts
+        # What is noted on the order is our own.
+        note = {(f"orders/{order.entity_id}/comments", None)}
+        assert told_over_rest - {("orders", None)} == {(f"guest-carts/{cart}", PEER), ("orders", PEER)} | note
+
+
+async def test_an_estimate_and_an_order_found_over_rest_come_with_the_shoppers_address() -> None:
+    estimate = '{ shippingEstimate(country: "US", postcode: "94601") { methods { carrier } totals { grandTotal { amount } } } }'
+    look = 'query L($number: String!) { guestOrder(number: $number, email: "a@example.com", lastName: "A") { number } }'
+    async with shopping("2.4.4") as api:
+        await add(api, {"sku": "TT-C12"})
+        api.forget()
+        assert (await api.data(estimate))["shippingEstimate"]["methods"]
+        assert await api.data(look, number="000000001") == {"guestOrder": None}
+        [cart] = api.commerce.carts
+        estimates = {f"guest-carts/{cart}/{each}" for each in ("estimate-shipping-methods", "totals-information")}
+        over_rest = {(name.rpartition("/V1/")[2], header) for name, header in told(api) if "/V1/" in name}
+        assert over_rest - {("integration/admin/token", None)} == {(name, PEER) for name in {*estimates, "orders"}}
 
 
 async def test_settings_can_keep_both_from_commerce() -> None:

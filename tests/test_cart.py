@@ -386,3 +386,17 @@ async def test_a_cart_reads_in_the_currency_of_the_request() -> None:
         await add(api, {"sku": "TT-C01"})
         data = await api.data("{ cart { totals { grandTotal { amount currency } } } }", {"Content-Currency": "EUR"})
         assert data["cart"]["totals"]["grandTotal"] == {"amount": "357.88", "currency": "EUR"}
+
+
+async def test_a_request_with_more_mutations_than_may_be_changes_nothing() -> None:
+    many = "".join(f'a{place}: cartAdd(lines: [{{sku: "TT-C12"}}]) {{ cart {{ quantity }} }} ' for place in range(6))
+    async with shopping() as api:
+        answer = await api.post(f"mutation {{ {many} }}", UNSAFE)
+        assert [error["extensions"]["code"] for error in answer.json()["errors"]] == ["QUERY_TOO_EXPENSIVE"]
+        assert "set-cookie" not in answer.headers
+        assert api.commerce.requests == []
+        last = many.index("a5:")
+        data = await api.data(f"mutation {{ {many[:last]} }}", UNSAFE)
+        assert data["a4"] == {"cart": {"quantity": "5"}}
+    async with shopping(graphql_max_mutations=1) as api:
+        assert await api.codes(f"mutation {{ {many[:last]} }}", UNSAFE) == ["QUERY_TOO_EXPENSIVE"]

@@ -189,7 +189,7 @@ async def test_an_order_of_unknown_outcome_gives_its_number_whatever_the_shopper
 
 async def test_a_key_is_about_the_same_cart_whatever_the_shopper_began_since() -> None:
     """Its order was pending; then he filled another cart, and asked again as he was told to."""
-    async with shopping("2.4.4", order_patience=1) as api:
+    async with shopping("2.4.4", order_patience=0.6) as api:
         await get_ready(api)
         fault = api.commerce.faults.add(Fault("place_after_close", times=1, seconds=0.9))
         while not fault.fired:
@@ -204,3 +204,17 @@ async def test_a_key_is_about_the_same_cart_whatever_the_shopper_began_since() -
             assert (again["number"], again["userErrors"]) == (order.increment_id, [])
         assert len(api.commerce.orders) == 1
         assert await api.data("{ cart { quantity } }") == {"cart": {"quantity": "2"}}
+
+
+@pytest.mark.parametrize("how", ["vanished", "ordered elsewhere"])
+@pytest.mark.parametrize("version", ["2.4.4", "2.4.9"])
+async def test_an_order_of_a_cart_that_was_lost_and_told_is_one_of_no_cart(version: str, how: str) -> None:
+    async with shopping(version) as api:
+        await with_a_cart(api)
+        # A cart whose order was begun is remembered: that order may have ended it.
+        assert codes(await api.ask(PLACE, UNSAFE, key="first-key-of-the-cart", agreements=["1"])) != []
+        lose(api, how)
+        assert (await do(api, "mutation { cartClear { userErrors { code } } }"))["userErrors"] == [{"code": TOLD[0]}]
+        for key in ("another-key-of-the-cart", "one-more-key-of-the-cart"):
+            assert codes(await api.ask(PLACE, UNSAFE, key=key, agreements=["1"])) == EMPTY
+        assert api.commerce.orders == []

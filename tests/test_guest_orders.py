@@ -6,6 +6,7 @@ import asyncio
 import re
 from typing import Any
 
+import orjson
 import pytest
 
 from app.commerce.guest_orders import Wanted, customer_order
@@ -213,3 +214,26 @@ def test_an_order_of_rest_without_its_optional_parts_is_an_order() -> None:
     assert (found["shipping_address"], found["billing_address"], found["total"]["discounts"]) == (None, None, [])
     assert not Wanted("1", "", "", "").possible
     assert not Wanted("2", "a", "b", "").fits(found)
+
+
+@pytest.mark.parametrize("cached", [False, True])
+async def test_an_order_is_not_looked_up_by_a_url(cached: bool) -> None:
+    async with shopping(redis_cache_url="memory://" if cached else "") as api:
+        wanted = {"number": "000000001", **RIGHT}
+        inline = "{ " + re.sub(
+            r"\$(\w+)", lambda found: orjson.dumps(wanted[found[1]]).decode(), LOOK.partition("{")[2]
+        )
+        for asked in (
+            {"query": LOOK, "variables": orjson.dumps(wanted).decode()},
+            {"query": inline},
+            {"query": "query { ...F } fragment F on Query { a: " + inline.removeprefix("{ ")},
+        ):
+            answer = await api.client.get("/graphql", params=asked)
+            [error] = answer.json()["errors"]
+            assert error["extensions"]["code"] == "BAD_REQUEST"
+            assert set(answer.json()["data"].values()) == {None}
+            assert answer.headers["cache-control"] == "no-store"
+            assert "etag" not in answer.headers
+        assert api.commerce.requests == []
+        assert await look(api, **wanted) is None
+        assert api.operations() == ["GuestOrder"]

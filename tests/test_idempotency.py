@@ -17,7 +17,7 @@ from app.errors import BadInput, StateUnavailable
 from app.idempotency import KEPT, IdempotencyConflict, IdempotencyPending, Once
 from app.state import State
 
-from .redis_server import flush, redis_server
+from .redis_server import closing, flush, redis_server
 
 KEY = "key-0001"
 PRINT = b"fingerprint"
@@ -40,10 +40,13 @@ async def client(request: pytest.FixtureRequest, redis_url: str) -> AsyncIterato
 
 
 class Action:
-    """Counts how often it was done; does it slowly, and badly as often as told."""
+    """Counts how often it was done; does it slowly, or as long as it is held, and badly as often as told."""
 
-    def __init__(self, *, slow: float = 0, fails: int = 0) -> None:
+    def __init__(self, *, slow: float = 0, fails: int = 0, held: bool = False) -> None:
         self.done = 0
+        self.free = asyncio.Event()
+        if not held:
+            self.free.set()
         self.slow = slow
         self.fails = fails
         self.begun = asyncio.Event()
@@ -52,6 +55,7 @@ class Action:
         self.done += 1
         self.begun.set()
         await asyncio.sleep(self.slow)
+        await self.free.wait()
         if self.done <= self.fails:
             raise OrderPending
         return b"answer %d" % self.done
@@ -86,11 +90,12 @@ async def test_another_request_with_the_key_is_a_conflict_and_nothing_is_done(cl
 
 
 async def test_another_request_with_the_key_is_a_conflict_while_the_first_is_being_done(client: Client) -> None:
-    once, slow, other = Once(client()), Action(slow=0.2), Action()
+    once, slow, other = Once(client()), Action(held=True), Action()
     first = asyncio.create_task(once.run("session", KEY, PRINT, slow))
     await slow.begun.wait()
     with pytest.raises(IdempotencyConflict):
         await once.run("session", KEY, b"another", other)
+    slow.free.set()
     assert await first == b"answer 1"
     assert other.done == 0
 
@@ -142,7 +147,7 @@ async def test_when_the_one_that_is_done_fails_another_one_is_done(client: Clien
 
 
 async def test_one_that_cannot_wait_any_longer_raises_what_the_caller_says(client: Client) -> None:
-    once, slow = Once(client(), patience=0.05), Action(slow=0.4)
+    once, slow = Once(client(), patience=0.05), Action(held=True)
     first = asyncio.create_task(once.run("session", KEY, PRINT, slow))
     await slow.begun.wait()
     with pytest.raises(IdempotencyPending) as caught:
@@ -150,6 +155,7 @@ async def test_one_that_cannot_wait_any_longer_raises_what_the_caller_says(clien
     assert (caught.value.code, caught.value.status) == ("IDEMPOTENCY_PENDING", 409)
     with pytest.raises(OrderPending):
         await once.run("session", KEY, PRINT, Action(), pending=OrderPending)
+    slow.free.set()
     assert await first == b"answer 1"
 
 
@@ -164,20 +170,22 @@ async def test_one_that_is_cancelled_leaves_the_key_free(client: Client) -> None
 
 
 async def test_one_whose_process_died_leaves_the_key_when_its_lease_is_over(client: Client) -> None:
-    once, dead = Once(client(), lease=0.3, patience=2), Action(slow=1)
+    once, dead = Once(client(), lease=0.3, patience=30), Action(held=True)
     first = asyncio.create_task(once.run("session", KEY, PRINT, dead))
     await dead.begun.wait()
     assert await once.run("session", KEY, PRINT, Action()) == b"answer 1"
+    dead.free.set()
     assert await first == b"answer 1"
 
 
 async def test_one_that_outlived_its_lease_leaves_the_answer_that_came_since(client: Client) -> None:
-    once, late = Once(client(), lease=0.1, patience=2), Action(slow=0.4)
+    once, late = Once(client(), lease=0.1, patience=30), Action(held=True)
     first = asyncio.create_task(once.run("session", KEY, PRINT, late))
     await late.begun.wait()
     other = Action()
     other.done = 6
     assert await once.run("session", KEY, PRINT, other) == b"answer 7"
+    late.free.set()
     assert await first == b"answer 1"
     assert await once.run("session", KEY, PRINT, Action()) == b"answer 7"
 
@@ -191,19 +199,17 @@ async def test_an_answer_is_forgotten_after_its_time(client: Client) -> None:
 
 async def test_an_answer_is_kept_for_a_day_and_neither_scope_nor_key_can_be_read(redis_url: str) -> None:
     await flush(redis_url)
-    state, raw = State(redis_url), redis.from_url(redis_url)
-    await Once(state).run("my-session", KEY, PRINT, Action())
-    [name] = await raw.keys("*")
-    assert isinstance(name, bytes)
-    assert name.startswith(b"vitrine:once:")
-    assert len(name) == len(b"vitrine:once:") + 64
-    assert KEPT == 86_400
-    assert 86_390_000 < await raw.pttl(name) <= 86_400_000
-    kept = await raw.get(name) or b""
-    assert PRINT not in kept
-    assert KEY.encode() not in kept
-    await raw.aclose()
-    await state.close()
+    async with closing(State(redis_url)) as state, redis.from_url(redis_url) as raw:
+        await Once(state).run("my-session", KEY, PRINT, Action())
+        [name] = await raw.keys("*")
+        assert isinstance(name, bytes)
+        assert name.startswith(b"vitrine:once:")
+        assert len(name) == len(b"vitrine:once:") + 64
+        assert KEPT == 86_400
+        assert 86_300_000 < await raw.pttl(name) <= 86_400_000
+        kept = await raw.get(name) or b""
+        assert PRINT not in kept
+        assert KEY.encode() not in kept
 
 
 @pytest.mark.parametrize(
@@ -228,29 +234,27 @@ def test_any_key_of_visible_ascii_is_taken(key: str, scope: str) -> None:
 
 async def test_without_a_state_nothing_is_done(tmp_path: Path) -> None:
     for url in ("", f"unix://{tmp_path / 'nobody.sock'}"):
-        state, action = State(url), Action()
-        with pytest.raises(StateUnavailable):
-            await Once(state).run("session", KEY, PRINT, action)
+        action = Action()
+        async with closing(State(url)) as state:
+            with pytest.raises(StateUnavailable):
+                await Once(state).run("session", KEY, PRINT, action)
         assert action.done == 0
-        await state.close()
 
 
 @pytest.mark.parametrize("fails", [0, 1])
 async def test_a_state_that_goes_away_meanwhile_takes_nothing_from_the_answer(tmp_path: Path, fails: int) -> None:
     with redis_server(tmp_path) as url:
         state = State(url)
-        first = state._redis
         action = Action(fails=fails)
 
         async def lose() -> bytes:
             state._redis = redis.from_url(f"unix://{tmp_path / 'nobody.sock'}")
             return await action()
 
-        asked: Awaitable[bytes] = Once(state).run("session", KEY, PRINT, lose)
-        if fails:
-            with pytest.raises(OrderPending):
-                await asked
-        else:
-            assert await asked == b"answer 1"
-        await state.close()
-        await first.aclose()
+        async with state._redis, closing(state):
+            asked: Awaitable[bytes] = Once(state).run("session", KEY, PRINT, lose)
+            if fails:
+                with pytest.raises(OrderPending):
+                    await asked
+            else:
+                assert await asked == b"answer 1"

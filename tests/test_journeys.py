@@ -16,6 +16,7 @@ from app.main import create_app
 from app.sandbox.commerce import VERSIONS, Commerce, create_commerce
 from app.settings import Settings
 from tests.journeys import CATEGORY_PAGE, JOURNEYS, PRODUCT_FIELDS, TYPES, WRITING, Journey, Json, Storefront, same
+from tests.started import long_open, understood
 
 URL = "http://commerce.test"
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -62,7 +63,8 @@ async def open_shop(version: str) -> AsyncIterator[Shop]:
         graphiql=False,
         introspection=True,
     )
-    app = create_app(settings, transport=httpx2.ASGITransport(app=commerce))
+    app = create_app(settings, transport=httpx2.ASGITransport(app=commerce), understand=understood)
+    await long_open(app.state.parts)
     async with (
         app.router.lifespan_context(app),
         httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://api.test") as client,
@@ -70,9 +72,7 @@ async def open_shop(version: str) -> AsyncIterator[Shop]:
         yield Shop(client, commerce)
 
 
-@pytest.fixture(
-    scope="module", params=[pytest.param(version, marks=pytest.mark.xdist_group(version)) for version in VERSIONS]
-)
+@pytest.fixture(scope="module", params=VERSIONS)
 def version(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

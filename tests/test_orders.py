@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
@@ -32,7 +33,6 @@ from .orders_storm import (
     NOTHING,
     OLD,
     SAAS,
-    SABOTAGES,
     Commerce,
     Placing,
     answered,
@@ -41,9 +41,8 @@ from .orders_storm import (
     inactive,
     masked,
     refused,
-    storm,
 )
-from .redis_server import flush, redis_server
+from .redis_server import closing, flush, redis_server
 
 CART = 33
 KEY = f"orders:claim:{CART}"
@@ -610,31 +609,29 @@ async def test_a_redis_that_came_back_without_its_last_second_lets_no_second_ord
         "sleep": clock.sleep,
     }
     with redis_server(tmp_path) as url:
-        state = State(url)
-        async with connected(commerce, state, **times) as orders:
+        async with (
+            closing(State(url)) as state,
+            redis.from_url(url) as client,
+            connected(commerce, state, **times) as orders,
+        ):
             await orders.ready()
             clock.now += HORIZON
             assert await orders.ready()
-            client = redis.from_url(url)
             await client.save()  # what follows is lost
             with pytest.raises(OrderPending):
                 await orders.place(masked(CART), CART, HERE)
             assert await state.get(KEY) is not None
             await client.shutdown(nosave=True)
-            await client.aclose()
-            await state.close()
     (tmp_path / "redis.sock").unlink(missing_ok=True)
     with redis_server(tmp_path) as url:
-        state = State(url)
-        assert await state.get(KEY) is None
-        assert await state.get(EPOCH) is not None
-        async with connected(commerce, state, **times) as orders:
+        async with closing(State(url)) as state, connected(commerce, state, **times) as orders:
+            assert await state.get(KEY) is None
+            assert await state.get(EPOCH) is not None
             assert not await orders.ready()
             with pytest.raises(OrderPending):
                 await orders.place(masked(CART), CART, HERE)
             clock.now += HORIZON
             assert await orders.place(masked(CART), CART, HERE) == FOUND
-        await state.close()
     assert commerce.asked("place") == 1
 
 
@@ -659,12 +656,13 @@ async def test_without_a_state_or_without_credentials_nothing_is_placed(world: W
 
 async def test_a_state_that_is_away_refuses_and_nothing_is_sent(tmp_path: Path) -> None:
     commerce = Commerce(place)
-    state = State(f"unix://{tmp_path / 'nobody.sock'}")
-    async with connected(commerce, state, max_execution=1, patience=1) as orders:
+    async with (
+        closing(State(f"unix://{tmp_path / 'nobody.sock'}")) as state,
+        connected(commerce, state, max_execution=1, patience=1) as orders,
+    ):
         with pytest.raises(StateUnavailable):
             await orders.place(masked(CART), CART, HERE)
     assert commerce.log == []
-    await state.close()
 
 
 @pytest.mark.parametrize(("placing", "expected"), [(place, NUMBER), (hanging(3), FOUND), (hanging(), None)])
@@ -680,26 +678,20 @@ async def test_a_state_that_goes_away_after_sending_leaves_the_order_to_be_looke
             return await placing(commerce, quote_id, deadline)
 
         commerce = Commerce(stop_and_go_on, clock)
-        async with connected(
-            commerce,
-            state,
-            max_execution=MAX_EXECUTION,
-            timeout=TIMEOUT,
-            patience=2 * HORIZON,
-            clock=clock,
-            sleep=clock.sleep,
-        ) as orders:
+        times: dict[str, Any] = {"max_execution": MAX_EXECUTION, "timeout": TIMEOUT, "patience": 2 * HORIZON}
+        async with (
+            state._redis,
+            closing(state),
+            connected(commerce, state, clock=clock, sleep=clock.sleep, **times) as orders,
+        ):
             await orders.ready()
             clock.now += HORIZON
-            first = state._redis
             if expected is None:
                 with pytest.raises(OrderPending):
                     await orders.place(masked(CART), CART, HERE)
             else:
                 assert await orders.place(masked(CART), CART, HERE) == expected
         assert commerce.asked("place") == 1
-        await state.close()
-        await first.aclose()
 
 
 # Claims
@@ -707,8 +699,8 @@ async def test_a_state_that_goes_away_after_sending_leaves_the_order_to_be_looke
 
 async def test_what_is_claimed_outlives_all_that_can_still_run(redis_url: str) -> None:
     await flush(redis_url)
-    client = redis.from_url(redis_url)
     async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(redis.from_url(redis_url))
         world = World(redis_url, Clock(), stack)
         lives: list[int] = []
 
@@ -724,7 +716,6 @@ async def test_what_is_claimed_outlives_all_that_can_still_run(redis_url: str) -
             await orders.place(masked(CART), CART, HERE)
         assert lives[0] > HORIZON * 1000
         assert await client.pttl("vitrine:" + EPOCH) == -1
-    await client.aclose()
 
 
 async def test_a_claim_that_ran_out_is_as_none_and_the_order_is_looked_up_before_anything(world: World) -> None:
@@ -838,20 +829,21 @@ async def test_a_call_that_is_cancelled_before_anything_was_sent_leaves_the_cart
 # In parallel, on the real clock
 
 
-async def _parallel(url: str, placing: Placing, *, calls: int, patience: float) -> tuple[Commerce, list[object]]:
+async def _parallel(
+    url: str, placing: Placing, *, calls: int, patience: float, timeout: float = 3
+) -> tuple[Commerce, list[object]]:
     commerce = Commerce(placing)
     shared = State(url)
     states = [shared if url == "memory://" else State(url) for _ in range(3)]
-    times: dict[str, Any] = {"max_execution": 0.4, "timeout": 0.3, "margin": 0.1, "patience": patience}
+    times: dict[str, Any] = {"max_execution": 4, "timeout": timeout, "margin": 1, "patience": patience}
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(closing(shared, *states))
+        before = await stack.enter_async_context(connected(commerce, shared, clock=lambda: time.time() - 60, **times))
+        await before.ready()
         processes = [await stack.enter_async_context(connected(commerce, state, **times)) for state in states]
-        while not await processes[0].ready():
-            await asyncio.sleep(0.05)
         answers = await asyncio.gather(
             *(processes[call % 3].place(masked(CART), CART, HERE) for call in range(calls)), return_exceptions=True
         )
-    for state in {*states, shared}:
-        await state.close()
     return commerce, list(answers)
 
 
@@ -862,7 +854,7 @@ async def test_calls_in_parallel_get_one_order(kind: str, redis_url: str) -> Non
         return await place(commerce, quote_id, deadline)
 
     await flush(redis_url)
-    commerce, answers = await _parallel(redis_url if kind == "redis" else "memory://", slowly, calls=12, patience=2)
+    commerce, answers = await _parallel(redis_url if kind == "redis" else "memory://", slowly, calls=12, patience=20)
     assert answers == [NUMBER] * 12
     assert [kind for kind, _, _ in commerce.log] == ["look", "place"]
 
@@ -875,7 +867,9 @@ async def test_calls_in_parallel_find_the_one_order_that_came_late(kind: str, re
         raise AssertionError
 
     await flush(redis_url)
-    commerce, answers = await _parallel(redis_url if kind == "redis" else "memory://", late, calls=9, patience=2)
+    commerce, answers = await _parallel(
+        redis_url if kind == "redis" else "memory://", late, calls=9, patience=20, timeout=0.5
+    )
     assert answers == [FOUND] * 9
     assert commerce.asked("place") == 1
 
@@ -883,7 +877,7 @@ async def test_calls_in_parallel_find_the_one_order_that_came_late(kind: str, re
 @pytest.mark.parametrize("kind", ["memory", "redis"])
 async def test_calls_in_parallel_that_cannot_wait_are_pending(kind: str, redis_url: str) -> None:
     async def slowly(commerce: Commerce, quote_id: int, deadline: float) -> httpx2.Response:
-        await asyncio.sleep(0.25)
+        await asyncio.sleep(0.5)
         return await place(commerce, quote_id, deadline)
 
     await flush(redis_url)
@@ -942,23 +936,3 @@ def test_whatever_happens_a_cart_has_one_order_in_the_end(steps: list[tuple[str,
             assert [order.number for order in world.commerce.orders] == sorted(told)
 
     asyncio.run(scenario())
-
-
-# The storm
-
-
-async def test_no_storm_makes_two_orders_of_a_cart_and_every_call_gets_its_order() -> None:
-    result = await storm(60, 5, seed=1)
-    assert (result.doubled, result.unordered, result.wrong, dict(result.other)) == (0, 0, 0, {})
-    assert result.ordered + result.pending == 60 * 5 + 60
-    assert result.ordered >= 60 * 5
-    assert min(result.kinds.values()) > 0
-    assert len(result.kinds) == 4
-    assert result.flushed_while_working >= 5
-
-
-@pytest.mark.parametrize("name", sorted(SABOTAGES))
-async def test_with_a_rule_removed_the_storm_finds_carts_with_two_orders(name: str) -> None:
-    # A seed whose first outcomes are bad ones, so that few carts are enough.
-    result = await storm(20, 5, seed=195, sabotage=SABOTAGES[name])
-    assert result.doubled > 0

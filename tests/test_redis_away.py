@@ -8,24 +8,22 @@ from collections.abc import Iterator
 import pytest
 
 from app.state import State
-from tests.redis_server import KEEPING, Server
+from tests.redis_server import KEEPING, Server, closing
 from tests.test_cart import ADD, UNSAFE, add, shopping
 from tests.test_checkout import PLACE, get_ready
 
 
 @pytest.fixture
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("redis"), *KEEPING)
-    yield server
-    server.stop()
+    with Server(tmp_path_factory.mktemp("redis"), *KEEPING) as server:
+        yield server
 
 
 async def test_more_commands_at_once_than_there_are_connections_wait_for_their_turn(server: Server) -> None:
-    state = State(server.url)
-    kept = await asyncio.gather(*(state.put(f"many:{n}", b"%d" % n, 60) for n in range(400)))
-    assert kept == [True] * 400
-    assert await asyncio.gather(*(state.get(f"many:{n}") for n in range(400))) == [b"%d" % n for n in range(400)]
-    await state.close()
+    async with closing(State(server.url)) as state:
+        kept = await asyncio.gather(*(state.put(f"many:{n}", b"%d" % n, 60) for n in range(400)))
+        assert kept == [True] * 400
+        assert await asyncio.gather(*(state.get(f"many:{n}") for n in range(400))) == [b"%d" % n for n in range(400)]
 
 
 async def test_without_redis_reads_go_on_writes_are_refused_and_no_session_is_lost(server: Server) -> None:

@@ -289,6 +289,13 @@ async def test_from_2_4_8_on_a_refused_update_is_in_the_output() -> None:
         assert (found["cart"]["total_quantity"], [e["code"] for e in found["errors"]]) == (1, [code])
 
 
+async def test_a_gift_message_without_a_quantity_is_refused(guest: Shopper) -> None:
+    await guest.add("TT-C12")
+    gift = {"to": "Ada", "from": "Jane", "message": "Happy trails"}
+    refused = await guest.fail("updateCartItems", cart_items=[{"cart_item_uid": uid(1), "gift_message": gift}])
+    assert refused[0] == 'Required parameter "quantity" for "cart_items" is missing.'
+
+
 async def test_a_line_carries_a_gift_message(guest: Shopper) -> None:
     await guest.add("TT-C12")
     gift = {"to": "Ada", "from": "Jane", "message": "Happy trails"}

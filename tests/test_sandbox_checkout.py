@@ -53,8 +53,14 @@ async def test_an_email_is_set_and_checked(guest: Shopper) -> None:
     [
         ({"country_code": "ZZ"}, "Country is not available"),
         ({"region": "XX", "region_id": 9999}, "The region_id does not match the selected country or region"),
-        ({"region": "XX", "region_id": None}, "Region is not available for the selected country"),
+        ({"region": "Texas", "region_id": 57}, "The region_id does not match the selected country or region"),
+        ({"region": "NY", "region_id": 57}, "The region_id does not match the selected country or region"),
+        ({"region": "AE", "region_id": None}, "Region input is ambiguous. Specify region_id."),
         ({"region": None, "region_id": None}, "Region is required."),
+        (
+            {"country_code": "DE", "region": None, "region_id": 57},
+            "The specified region is not a part of the selected country or region",
+        ),
     ],
 )
 async def test_an_address_that_cannot_be_is_refused(guest: Shopper, changed: dict[str, Any], text: str) -> None:
@@ -71,6 +77,35 @@ async def test_a_missing_field_is_an_error_without_a_path(guest: Shopper) -> Non
     given = [{"address": {**AUSTIN, "city": ""}}]
     refused = await guest.fail("setShippingAddressesOnCart", shipping_addresses=given)
     assert refused == (REQUIRED.format("city"), "graphql-input", None)
+
+
+@pytest.mark.parametrize("text", ["XX", "Texas"])
+async def test_where_a_region_is_required_it_is_found_by_its_code_only(guest: Shopper, text: str) -> None:
+    given = [{"address": {**AUSTIN, "region": text, "region_id": None}}]
+    refused = await guest.fail("setShippingAddressesOnCart", shipping_addresses=given)
+    assert refused == (REQUIRED.format("regionId"), "graphql-input", None)
+    assert (await guest.read())["shipping_addresses"] == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "region"),
+    [
+        ({"region": "tx", "region_id": None}, {"code": "TX", "label": "Texas"}),
+        ({"region": None}, {"code": "TX", "label": "Texas"}),
+        ({"region": "AE", "region_id": 9}, {"code": "AE", "label": "Armed Forces Europe"}),
+        ({"country_code": "DE", "region": "BAY", "region_id": None}, {"code": "BAY", "label": "Bayern"}),
+        # Where no region is required, a name is kept as it is, and is no region that taxes know.
+        ({"country_code": "DE", "region": "Bayern", "region_id": None}, {"code": "Bayern", "label": "Bayern"}),
+        ({"country_code": "DE", "region": "Hessen", "region_id": 81}, {"code": "BAY", "label": "Bayern"}),
+        ({"country_code": "FR", "region": "Alsace", "region_id": None}, {"code": "Alsace", "label": "Alsace"}),
+        ({"country_code": "DE", "region": None, "region_id": None}, {"code": None, "label": None}),
+    ],
+)
+async def test_a_region_is_kept_as_its_code_or_number_says(
+    guest: Shopper, changed: dict[str, Any], region: dict[str, Any]
+) -> None:
+    (address,) = (await guest.ship_to({**AUSTIN, **changed}))["shipping_addresses"]
+    assert address["region"] == region
 
 
 async def test_a_shipping_address_brings_ways_to_ship(guest: Shopper) -> None:

@@ -35,7 +35,7 @@ from app.auth.sessions import (
 from app.errors import BadRequest, Rejected, StateUnavailable
 from app.redis_client import MEMORY
 from app.state import PREFIX, State
-from tests.redis_server import KEEPING, Server
+from tests.redis_server import KEEPING, Server, closing
 
 KEYS = [base64.b64encode(hashlib.sha256(bytes([n])).digest()).decode() for n in range(3)]
 RING = KeyRing.of(KEYS[0])
@@ -55,9 +55,8 @@ class Clock:
 @pytest.fixture(scope="module")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One for all tests of the module: they have no key in common."""
-    server = Server(tmp_path_factory.mktemp("redis"), *KEEPING)
-    yield server
-    server.stop()
+    with Server(tmp_path_factory.mktemp("redis"), *KEEPING) as server:
+        yield server
 
 
 @pytest.fixture(scope="module", params=["memory", "redis"])
@@ -68,9 +67,8 @@ def url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 async def state(url: str) -> AsyncIterator[State]:
-    state = State(url)
-    yield state
-    await state.close()
+    async with closing(State(url)) as state:
+        yield state
 
 
 @pytest.fixture
@@ -155,26 +153,25 @@ async def test_an_id_is_one_text_and_no_other_that_base64_takes_for_it(sessions:
 @effort(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=some.data())
 async def test_a_value_with_any_bit_flipped_or_cut_anywhere_opens_nothing(url: str, data: some.DataObject) -> None:
-    state = State(url)
-    sessions = of(state, Clock())
-    session = await sessions.change(await sessions.begin(), setting(cart="c1"))
-    value = await kept(state, session)
-    if data.draw(some.booleans(), "flip"):
-        bit = data.draw(some.integers(0, len(value) * 8 - 1), "bit")
-        forged = bytearray(value)
-        forged[bit // 8] ^= 1 << bit % 8
-    else:
-        forged = bytearray(value[: data.draw(some.integers(0, len(value) - 1), "length")])
-    await state.put(place(session.token), bytes(forged), 60)
-    assert await sessions.open(session.token) is None
-    with pytest.raises(SessionEnded):
-        await sessions.change(session, setting(cart="c2"))
-    with pytest.raises(SessionEnded):
-        await sessions.renew(session)
-    assert await state.get(place(session.token)) == bytes(forged)
-    await state.put(place(session.token), value, 60)
-    assert await sessions.open(session.token) == session
-    await state.close()
+    async with closing(State(url)) as state:
+        sessions = of(state, Clock())
+        session = await sessions.change(await sessions.begin(), setting(cart="c1"))
+        value = await kept(state, session)
+        if data.draw(some.booleans(), "flip"):
+            bit = data.draw(some.integers(0, len(value) * 8 - 1), "bit")
+            forged = bytearray(value)
+            forged[bit // 8] ^= 1 << bit % 8
+        else:
+            forged = bytearray(value[: data.draw(some.integers(0, len(value) - 1), "length")])
+        await state.put(place(session.token), bytes(forged), 60)
+        assert await sessions.open(session.token) is None
+        with pytest.raises(SessionEnded):
+            await sessions.change(session, setting(cart="c2"))
+        with pytest.raises(SessionEnded):
+            await sessions.renew(session)
+        assert await state.get(place(session.token)) == bytes(forged)
+        await state.put(place(session.token), value, 60)
+        assert await sessions.open(session.token) == session
 
 
 @effort(max_examples=50, deadline=None)
@@ -383,30 +380,50 @@ async def test_the_absolute_limit_counts_from_the_beginning_whatever_is_done(ses
         await sessions.renew(session)
 
 
-async def test_redis_itself_forgets_at_the_idle_limit(state: State) -> None:
-    sessions = of(state, time.time, idle=0.8)
-    used, unused, changed, renewed = [await sessions.begin() for _ in range(4)]
-    await asyncio.sleep(0.5)
-    assert await sessions.open(used.token)
-    await sessions.change(changed, setting(cart="c1"))
-    renewed = await sessions.renew(renewed)
-    await asyncio.sleep(0.5)
-    assert await state.get(place(unused.token)) is None
-    for session in (used, changed, renewed):
-        assert await state.get(place(session.token)) is not None
-    await asyncio.sleep(0.5)
-    for session in (used, changed, renewed):
-        assert await state.get(place(session.token)) is None
+class Lives(State):
+    """Notes for how long the last value of each key is kept."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.seconds: dict[str, float] = {}
+
+    async def put(self, key: str, value: bytes, seconds: float, *, absent: bool = False) -> bool:
+        self.seconds[key] = seconds
+        return await super().put(key, value, seconds, absent=absent)
+
+    async def swap(self, key: str, old: bytes, new: bytes, seconds: float) -> bool:
+        self.seconds[key] = seconds
+        return await super().swap(key, old, new, seconds)
 
 
-async def test_redis_itself_forgets_at_the_absolute_limit(state: State) -> None:
-    sessions = of(state, time.time, absolute=0.8)
+async def test_every_write_keeps_a_session_for_the_idle_limit_and_none_beyond_the_absolute_one(
+    url: str, clock: Clock
+) -> None:
+    async with closing(Lives(url)) as state:
+        sessions = of(state, clock, idle=100, absolute=250)
+        session = await sessions.begin()
+        assert state.seconds == {place(session.token): 100}
+        for elapsed, left in ((90, 100), (180, 70), (240, 10)):
+            clock.now = Clock().now + elapsed
+            state.seconds.clear()
+            assert await sessions.open(session.token) == session
+            assert state.seconds == {place(session.token): left}
+            state.seconds.clear()
+            session = await sessions.change(session, setting(**{f"n{elapsed}": 1}))
+            assert state.seconds == {place(session.token): left}
+            state.seconds.clear()
+            session = await sessions.renew(session)
+            assert state.seconds[place(session.token)] == left
+
+
+@pytest.mark.parametrize(("idle", "absolute"), [(0.3, HOUR), (HOUR, 0.3)])
+async def test_redis_itself_forgets_at_the_limit(state: State, idle: float, absolute: float) -> None:
+    sessions = of(state, time.time, idle=idle, absolute=absolute)
+    begun = time.monotonic()
     session = await sessions.begin()
-    await asyncio.sleep(0.4)
-    session = await sessions.renew(await sessions.change(session, setting(cart="c1")))
-    assert await state.get(place(session.token)) is not None
-    await asyncio.sleep(0.5)
-    assert await state.get(place(session.token)) is None
+    while await state.get(place(session.token)) is not None:
+        await asyncio.sleep(0.02)
+    assert time.monotonic() - begun >= 0.29
 
 
 async def test_reading_writes_only_when_a_tenth_of_the_idle_limit_is_over(state: State, clock: Clock) -> None:
@@ -452,16 +469,17 @@ async def fifty_changes(state: State) -> set[str]:
     await asyncio.gather(*(sessions.change(session, setting(**{f"n{n}": n})) for n in range(50)))
     found = await sessions.open(session.token)
     assert found is not None
-    await state.close()
     return set(found.data)
 
 
 async def test_of_fifty_parallel_changes_none_is_lost(url: str) -> None:
-    assert await fifty_changes(Slow(url)) == {f"n{n}" for n in range(50)}
+    async with closing(Slow(url)) as state:
+        assert await fifty_changes(state) == {f"n{n}" for n in range(50)}
 
 
 async def test_without_the_compare_changes_are_lost(url: str) -> None:
-    assert len(await fifty_changes(Careless(url))) < 50
+    async with closing(Careless(url)) as state:
+        assert len(await fifty_changes(state)) < 50
 
 
 async def test_an_edit_sees_the_newest_data_and_is_given_its_own_copy(state: State, sessions: Sessions) -> None:
@@ -570,15 +588,13 @@ async def test_a_start_whose_session_is_over_begins_no_second_one(state: State, 
 
 
 async def test_a_start_leads_to_its_session_for_a_minute(redis_server: Server, clock: Clock) -> None:
-    state, client = State(redis_server.url), redis.from_url(redis_server.url)
-    start = secrets.token_urlsafe(16)
-    await of(state, clock).begin(start=start)
-    left = await client.pttl(PREFIX + door(start))
-    assert 55_000 < left <= 60_000
-    await of(state, clock).begin(start=start)
-    assert await client.pttl(PREFIX + door(start)) <= left
-    await client.aclose()
-    await state.close()
+    async with closing(State(redis_server.url)) as state, redis.from_url(redis_server.url) as client:
+        start = secrets.token_urlsafe(16)
+        await of(state, clock).begin(start=start)
+        left = await client.pttl(PREFIX + door(start))
+        assert 10_000 < left <= 60_000
+        await of(state, clock).begin(start=start)
+        assert await client.pttl(PREFIX + door(start)) <= left
 
 
 @pytest.mark.parametrize(
@@ -595,38 +611,36 @@ async def test_a_start_that_could_be_guessed_or_is_malformed_is_refused(state: S
 
 
 async def test_without_redis_everything_is_refused_and_no_session_is_lost_when_it_returns(tmp_path: Path) -> None:
-    server = Server(tmp_path, *KEEPING)
-    state, clock = State(server.url), Clock()
-    sessions = of(state, clock)
-    session = await sessions.change(await sessions.begin(), setting(cart="c1"))
-    clock.now += HOUR / 2
+    with Server(tmp_path, *KEEPING) as server:
+        async with closing(State(server.url)) as state:
+            clock = Clock()
+            sessions = of(state, clock)
+            session = await sessions.change(await sessions.begin(), setting(cart="c1"))
+            clock.now += HOUR / 2
 
-    async def refused() -> None:
-        attempts = [
-            sessions.open(session.token),
-            sessions.begin(),
-            sessions.begin(start=secrets.token_urlsafe(16)),
-            sessions.change(session, setting(cart="c2")),
-            sessions.renew(session),
-            sessions.end(session),
-        ]
-        ends = await asyncio.gather(*attempts, return_exceptions=True)
-        assert [type(end) for end in ends] == [StateUnavailable] * 6
+            async def refused() -> None:
+                attempts = [
+                    sessions.open(session.token),
+                    sessions.begin(),
+                    sessions.begin(start=secrets.token_urlsafe(16)),
+                    sessions.change(session, setting(cart="c2")),
+                    sessions.renew(session),
+                    sessions.end(session),
+                ]
+                ends = await asyncio.gather(*attempts, return_exceptions=True)
+                assert [type(end) for end in ends] == [StateUnavailable] * 6
 
-    server.stop()
-    await refused()
-    server.start()
-    assert await back(sessions, session.token) == session
-    client = redis.from_url(server.url)
-    assert await client.keys() == [(PREFIX + place(session.token)).encode()]
-    server.process.send_signal(signal.SIGSTOP)
-    with pytest.raises(StateUnavailable):
-        await sessions.open(session.token)
-    server.process.send_signal(signal.SIGCONT)
-    assert await back(sessions, session.token) == session
-    await client.aclose()
-    await state.close()
-    server.stop()
+            server.stop()
+            await refused()
+            server.start()
+            assert await back(sessions, session.token) == session
+            async with redis.from_url(server.url) as client:
+                assert await client.keys() == [(PREFIX + place(session.token)).encode()]
+            server.process.send_signal(signal.SIGSTOP)
+            with pytest.raises(StateUnavailable):
+                await sessions.open(session.token)
+            server.process.send_signal(signal.SIGCONT)
+            assert await back(sessions, session.token) == session
 
 
 async def back(sessions: Sessions, token: str) -> Session | None:
@@ -659,15 +673,14 @@ async def test_a_renewal_that_redis_cuts_off_leaves_the_old_session(url: str, cl
             return True
 
     cut = ""
-    state = CutOff(url)
-    sessions = of(state, clock)
-    session = await sessions.change(await sessions.begin(), setting(cart="c1"))
-    cut = failing
-    with pytest.raises(StateUnavailable):
-        await sessions.renew(session)
-    cut = ""
-    assert await sessions.open(session.token) == session
-    await state.close()
+    async with closing(CutOff(url)) as state:
+        sessions = of(state, clock)
+        session = await sessions.change(await sessions.begin(), setting(cart="c1"))
+        cut = failing
+        with pytest.raises(StateUnavailable):
+            await sessions.renew(session)
+        cut = ""
+        assert await sessions.open(session.token) == session
 
 
 # What shows

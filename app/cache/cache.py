@@ -131,6 +131,16 @@ class Cache:
         except AWAY as error:
             raise StateUnavailable(f"purge: {type(error).__name__}") from None
 
+    async def stores(self) -> frozenset[str]:
+        """The codes of the store views that any process has entries of. Raises `StateUnavailable`."""
+        if self._shared is None:
+            return frozenset()
+        try:
+            async with asyncio.timeout(PURGE_PATIENCE):
+                return frozenset(await self._shared.stores())
+        except AWAY as error:
+            raise StateUnavailable(f"stores: {type(error).__name__}") from None
+
     async def close(self) -> None:
         """Ends what goes on in the background, and closes the connections to Redis."""
         tasks: list[asyncio.Task[Any]] = [*self._refills, *self._flights.values(), *self._asking.values()]

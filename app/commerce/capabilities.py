@@ -1,7 +1,8 @@
 """What the connected Commerce offers: the operations that it can answer, and what its products filter and sort by."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from graphql import (
@@ -82,7 +83,11 @@ class Capabilities:
         return "Adobe Commerce" if self.schema.get_type("GiftCardProduct") else "Magento Open Source"
 
 
-def from_introspection(result: dict[str, object], *, attributes: Collection[str] = ()) -> Capabilities:
+# How a live schema becomes a picture: the introspection result and the attributes to read, as in `from_introspection`.
+Understand = Callable[[dict[str, object], tuple[str, ...]], Capabilities]
+
+
+def from_introspection(result: dict[str, object], attributes: Collection[str] = ()) -> Capabilities:
     """The picture that a live schema gives; `attributes` limits the shop attributes read (empty: all).
 
     Raises whatever graphql-core raises for a result that is no schema (`TypeError` and its kin).
@@ -98,6 +103,11 @@ def from_slice(version: str, *, attributes: Collection[str] = ()) -> Capabilitie
 
     The sample shop's attributes in the slice are not taken for this shop's: `attributes` names those.
     """
+    return _from_slice(version, tuple(attributes))
+
+
+@lru_cache(maxsize=8)
+def _from_slice(version: str, attributes: tuple[str, ...]) -> Capabilities:
     slices = list(pinned().values())
     like = next((found for found in slices if found.version == version), slices[0])
     return _picture(_with(like.schema, attributes), live=False, like=like, attributes=attributes)

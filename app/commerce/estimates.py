@@ -61,7 +61,7 @@ class Estimates:
             reply = await reads.read("EstimateShipping", (), sent, store, headers=headers)
             listed = _root(reply, "estimateShippingMethods")
             return [method for method in listed or () if method]
-        listed = await self._ask(cart_id, "estimate-shipping-methods", {"address": to.for_rest()}, store)
+        listed = await self._ask(cart_id, "estimate-shipping-methods", {"address": to.for_rest()}, store, headers)
         if not isinstance(listed, list) or not all(isinstance(method, dict) for method in listed):
             raise UpstreamInvalid("estimate-shipping-methods: there is no list")
         return [_method(method) for method in listed]
@@ -80,13 +80,16 @@ class Estimates:
             return found.get("prices") or {}
         chosen = {"shipping_carrier_code": way[0], "shipping_method_code": way[1]} if way else {}
         body = {"addressInformation": {"address": to.for_rest(), **chosen}}
-        told = await self._ask(cart_id, "totals-information", body, store)
+        told = await self._ask(cart_id, "totals-information", body, store, headers)
         if not isinstance(told, dict):
             raise UpstreamInvalid("totals-information: there are no totals")
         return prices(told)
 
-    async def _ask(self, cart_id: str, resource: str, body: Node, store: StoreContext) -> Any:
-        return await self._rest.ask(f"guest-carts/{quote(cart_id, safe='')}/{resource}", body, store=store.store or "")
+    async def _ask(
+        self, cart_id: str, resource: str, body: Node, store: StoreContext, headers: Mapping[str, str]
+    ) -> Any:
+        path = f"guest-carts/{quote(cart_id, safe='')}/{resource}"
+        return await self._rest.ask(path, body, store=store.store or "", headers=headers)
 
 
 def _root(reply: Reply, field: str) -> Any:

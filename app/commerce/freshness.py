@@ -15,6 +15,10 @@ from app.cache import Times
 ALL = "all"
 CONFIG = "config"
 CATEGORIES = "categories"
+# What a product may come into, be it new or changed: everything that was found otherwise than by its SKU.
+LISTINGS = "listings"
+ROUTES = "routes"
+UNROUTED = "unrouted"  # URLs that led nowhere
 Data = Mapping[str, Any]
 
 
@@ -61,6 +65,11 @@ def block(identifier: str) -> str:
     return f"block:{identifier}"
 
 
+def operation(name: str) -> str:
+    """The tag of all answers to an operation."""
+    return f"operation:{name}"
+
+
 def _found(node: Any, name: str) -> Iterator[str]:
     """All texts under a name, at any depth."""
     if isinstance(node, dict):
@@ -91,6 +100,13 @@ def _products(data: Data, variables: Data) -> Iterator[str]:
     yield from (product(sku) for sku in skus if isinstance(sku, str))
     named = asked.get("category_uid") or {}
     yield from (category(uid) for uid in (named.get("eq"), *(named.get("in") or ())) if isinstance(uid, str))
+    found = (data.get("products") or {}).get("items")
+    if "sku" not in asked and not ("url_key" in asked and found):
+        yield LISTINGS
+
+
+def _pickup_locations(data: Data, _: Data) -> Iterator[str]:
+    yield from map(product, _found(data, "sku"))
 
 
 def _category_page(data: Data, variables: Data) -> Iterator[str]:
@@ -109,7 +125,9 @@ def _blocks(data: Data, variables: Data) -> Iterator[str]:
 
 
 def _route(data: Data, _: Data) -> Iterator[str]:
-    yield "routes"
+    yield ROUTES
+    if not data.get("route"):
+        yield UNROUTED
     yield from map(product, _found(data, "sku"))
     yield from map(category, _found(data, "uid"))
     yield from map(page, _found(data, "identifier"))
@@ -124,7 +142,7 @@ TABLE: Mapping[str, Policy] = {
     "Countries": Policy(False, _config),
     "Navigation": Policy(False, _categories),
     "Page": Policy(False, _page),
-    "PickupLocations": Policy(True, _products),
+    "PickupLocations": Policy(True, _pickup_locations),
     "Products": Policy(True, _products),
     "Route": Policy(False, _route),
     "Store": Policy(False, _config),
@@ -133,4 +151,4 @@ TABLE: Mapping[str, Policy] = {
 
 def tags_of(name: str, data: Data, variables: Data) -> frozenset[str]:
     """The tags of an operation's answer."""
-    return frozenset((ALL, f"operation:{name}", *TABLE[name].tags(data, variables)))
+    return frozenset((ALL, operation(name), *TABLE[name].tags(data, variables)))

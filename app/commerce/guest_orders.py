@@ -101,7 +101,7 @@ class GuestOrders:
     async def _candidates(self, wanted: Wanted, store: StoreContext, headers: Mapping[str, str]) -> list[Node]:
         reads = self._reads()
         if not reads.capabilities.operations.offers("GuestOrder"):
-            return await self._over_rest(wanted.number)
+            return await self._over_rest(wanted.number, headers)
         variables = {
             "number": wanted.number,
             "email": wanted.email.strip(),
@@ -118,13 +118,14 @@ class GuestOrders:
         found = reply.data.get("guestOrder")
         return [found] if found else []
 
-    async def _over_rest(self, number: str) -> list[Node]:
+    async def _over_rest(self, number: str, headers: Mapping[str, str]) -> list[Node]:
         if not self._rest.available:
             raise Unsupported("GuestOrder", "this Commerce has no guestOrder, and no REST credentials are set")
         where = "searchCriteria[filter_groups][0][filters][0]"
         listed = await self._rest.get(
             f"orders?{where}[field]=increment_id&{where}[value]={quote(number, safe='')}"
-            f"&{where}[condition_type]=eq&fields={_FIELDS}"
+            f"&{where}[condition_type]=eq&fields={_FIELDS}",
+            headers=headers,
         )
         items = listed.get("items") if isinstance(listed, dict) else None
         # `fields` makes null of an empty list (recording ord-002).

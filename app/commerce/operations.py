@@ -52,13 +52,13 @@ def load(folder: Path = FOLDER) -> Mapping[str, tuple[Source, ...]]:
     """All documents by operation name, each with its variants: the newest first, then by falling version."""
     shared = {
         node.name.value: node
-        for node in parse((folder / "fragments.graphql").read_text()).definitions
+        for node in parse((folder / "fragments.graphql").read_text(), no_location=True).definitions
         if isinstance(node, FragmentDefinitionNode)
     }
     sources: dict[str, list[Source]] = {}
     for path in sorted(folder.glob("*.graphql"), key=_newest_first):
         name, _, variant = path.stem.partition(".")
-        for node in parse(path.read_text()).definitions:
+        for node in parse(path.read_text(), no_location=True).definitions:
             if isinstance(node, OperationDefinitionNode):
                 sources.setdefault(name, []).append(Source(name, variant, node, shared))
     return {name: tuple(found) for name, found in sources.items()}

@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import quote
 
 from app.commerce.client import NOT_FOUND, UNAUTHORIZED, Reply, StoreContext
-from app.commerce.placing import KEPT, Claim, Claims, Placed, Standing
+from app.commerce.placing import Claim, Claims, Placed, Standing
 from app.commerce.reads import Reads
 from app.commerce.rest import Rest
 from app.errors import (
@@ -38,6 +38,7 @@ from app.telemetry import log
 MARGIN = 5.0  # seconds that clocks may differ and that a request may be held up on its way out
 POLL = 0.1  # seconds between looks at another call's claim
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 4.0  # seconds between look-ups, which cost Commerce half a second of work each
+NOTE_PAUSE, LONGEST_NOTE_PAUSE = 0.2, 1.0  # seconds between tries of a comment: four at most
 
 # Commerce's words for an error that ended the request. Others, "internal" above all, can come of an order that exists.
 DEFINITE = frozenset({NOT_FOUND, UNAUTHORIZED, "graphql-input", "graphql-authentication", "graphql"})
@@ -148,43 +149,71 @@ class Orders:
             await self._claims.settle(quote_id, claim, placed)
         return placed is None
 
-    async def quote_id(self, cart_id: str, store: StoreContext) -> int:
-        """The numeric id of the cart with this masked id, by which its order is found. Raises an `UpstreamError`."""
-        cart = await self._rest.get(f"guest-carts/{quote(cart_id, safe='')}", store=store.store or "")
+    async def quote_id(self, cart_id: str, store: StoreContext, headers: Mapping[str, str] | None = None) -> int:
+        """The numeric id of the cart with this masked id, by which its order is found; `headers` are the shopper's.
+        Raises an `UpstreamError`."""
+        path = f"guest-carts/{quote(cart_id, safe='')}"
+        cart = await self._rest.get(path, store=store.store or "", headers=headers)
         found = cart.get("id") if isinstance(cart, dict) else None
         if type(found) is not int or found <= 0:
             raise UpstreamInvalid("guest-carts: the cart has no numeric id")
         return found
 
-    async def find(self, quote_id: int) -> Placed | None:
-        """The order of a cart, or None. Raises an `UpstreamError`.
+    async def find(self, quote_id: int, headers: Mapping[str, str] | None = None) -> Placed | None:
+        """The order of a cart, or None; `headers` are the shopper's. Raises an `UpstreamError`.
 
         With `fields`, Commerce says null for a list that is empty (`ord-002`), so the count is asked for as well.
         """
         where = "searchCriteria[filter_groups][0][filters][0]"
         listed = await self._rest.get(
             f"orders?{where}[field]=quote_id&{where}[value]={quote_id}&{where}[condition_type]=eq"
-            "&fields=items[entity_id,increment_id],total_count"
+            "&fields=items[entity_id,increment_id],total_count",
+            headers=headers,
         )
         orders = _orders(listed)
         if len(orders) > 1:
             log.error("orders.several", quote=quote_id, numbers=[order.number for order in orders])
         return orders[0] if orders else None
 
-    async def comment_once(self, quote_id: int, order_id: int, text: str) -> None:
-        """Adds a comment to an order's history that only the shop's staff see; of all calls for a cart the first does.
+    async def comment_once(self, quote_id: int, order_id: int | None, text: str) -> None:
+        """Adds a comment to the history of a cart's order that only the shop's staff see, unless exactly this one is
+        there already. `order_id` is the order's id, if it is known.
 
-        Raises an `UpstreamError`, when the next one will, or `StateUnavailable`.
+        Of parallel calls for a cart one does it. It tries a few times, for at most half of `patience`, and looks before
+        each: a try without an answer may have been heard. Raises the last `UpstreamError`, or `StateUnavailable`.
         """
         key = f"orders:commented:{quote_id}"
-        if not await self._state.put(key, b"1", KEPT, absent=True):
+        # Until nothing can be running any more that a call sent which died.
+        if not await self._state.put(key, b"1", self._horizon, absent=True):
             return
-        history = {"comment": text, "is_visible_on_front": 0, "is_customer_notified": 0}
-        try:
-            await self._rest.post(f"orders/{order_id}/comments", {"statusHistory": history})
-        except UpstreamError:
-            await self._state.delete(key)
-            raise
+        until, pause = self._clock() + self._patience / 2, NOTE_PAUSE
+        while True:
+            try:
+                await self._comment(quote_id, order_id, text)
+            except UpstreamError as error:
+                if pause > LONGEST_NOTE_PAUSE or self._clock() + pause >= until:
+                    await self._state.delete(key)
+                    raise
+                log.warning("orders.comment_tried", quote=quote_id, code=error.code, detail=error.detail)
+            else:
+                return
+            await self._sleep(pause)
+            pause *= 2
+
+    async def _comment(self, quote_id: int, order_id: int | None, text: str) -> None:
+        if order_id is None:
+            placed = await self.find(quote_id)
+            if placed is None:
+                raise UpstreamInvalid("the order that was placed is not listed")
+            order_id = placed.order_id
+        path = f"orders/{order_id}/comments"
+        listed = await self._rest.get(path)
+        comments = listed.get("items") if isinstance(listed, dict) else False
+        if not isinstance(comments, list | None):
+            raise UpstreamInvalid("orders: there is no list of comments")
+        if not any(isinstance(each, dict) and each.get("comment") == text for each in comments or ()):
+            history = {"comment": text, "is_visible_on_front": 0, "is_customer_notified": 0}
+            await self._rest.post(path, {"statusHistory": history})
 
     async def place(
         self, cart_id: str, quote_id: int, store: StoreContext, headers: Mapping[str, str] | None = None
@@ -240,7 +269,7 @@ class Orders:
         """Looks for the order where no other way leads to it. Where there is none, an ended claim may be taken over."""
         call.wait, call.pause = call.pause, min(2 * call.pause, LONGEST_PAUSE)
         try:
-            placed = await self.find(call.quote_id)
+            placed = await self.find(call.quote_id, call.headers)
         except UpstreamError as error:
             log.warning("orders.not_looked_up", quote=call.quote_id, code=error.code, detail=error.detail)
             return None
@@ -255,7 +284,7 @@ class Orders:
         held = call.claim
         now = self._clock()
         try:
-            placed = await self.find(call.quote_id)
+            placed = await self.find(call.quote_id, call.headers)
             if placed is not None:
                 await self._claims.settle(call.quote_id, held, placed)
                 return placed
@@ -301,7 +330,7 @@ class Orders:
         Commerce say "Unable to place order". The request is over, so one look proves it; without it nothing is proved.
         """
         try:
-            placed = await self.find(call.quote_id)
+            placed = await self.find(call.quote_id, call.headers)
         except UpstreamError as error:
             log.warning("orders.not_looked_up", quote=call.quote_id, code=error.code, detail=error.detail)
             return None

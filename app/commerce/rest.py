@@ -148,38 +148,57 @@ class Rest:
         """Whether there are credentials at all."""
         return self._credentials is not None
 
-    async def get(self, path: str, *, store: str = "") -> Any:
-        """The JSON at `/rest/{store}/V1/{path}`. Raises an `UpstreamError`."""
-        return await self._call("GET", path, None, store, read=True)
+    async def get(self, path: str, *, store: str = "", headers: Mapping[str, str] | None = None) -> Any:
+        """The JSON at `/rest/{store}/V1/{path}`; `headers` are the shopper's, for what is his own. Raises an
+        `UpstreamError`."""
+        return await self._call("GET", path, None, store, headers, read=True)
 
     async def post(self, path: str, body: object, *, store: str = "") -> Any:
         """The JSON that answers a POST; never tried twice. Raises an `UpstreamError`."""
-        return await self._call("POST", path, orjson.dumps(body), store, read=False)
+        return await self._call("POST", path, orjson.dumps(body), store, None, read=False)
 
-    async def ask(self, path: str, body: object, *, store: str = "") -> Any:
-        """The JSON that answers a POST that changes nothing and needs no credentials. Raises an `UpstreamError`."""
-        return decode(await self._send("POST", path, orjson.dumps(body), store, None, read=True))
+    async def ask(self, path: str, body: object, *, store: str = "", headers: Mapping[str, str] | None = None) -> Any:
+        """The JSON that answers a POST that changes nothing and needs no credentials; `headers` as in `get`. Raises an
+        `UpstreamError`."""
+        return decode(await self._send("POST", path, orjson.dumps(body), store, None, headers, read=True))
 
-    async def _call(self, method: str, path: str, content: bytes | None, store: str, *, read: bool) -> Any:
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        content: bytes | None,
+        store: str,
+        headers: Mapping[str, str] | None,
+        *,
+        read: bool,
+    ) -> Any:
         if self._credentials is None:
             raise UpstreamRefused("no REST credentials are set")
         auth = await self._credentials.auth(self._upstream)
-        answer = await self._send(method, path, content, store, auth, read)
+        answer = await self._send(method, path, content, store, auth, headers, read=read)
         if answer.status == 401 and self._credentials.refused(auth):
             # A refused call did nothing, so trying it again is safe for writes too.
             auth = await self._credentials.auth(self._upstream)
-            answer = await self._send(method, path, content, store, auth, read)
+            answer = await self._send(method, path, content, store, auth, headers, read=read)
         return decode(answer)
 
     async def _send(
-        self, method: str, path: str, content: bytes | None, store: str, auth: httpx2.Auth | None, read: bool
+        self,
+        method: str,
+        path: str,
+        content: bytes | None,
+        store: str,
+        auth: httpx2.Auth | None,
+        headers: Mapping[str, str] | None,
+        *,
+        read: bool,
     ) -> Answer:
         prefix = f"/rest/{store}/V1/" if store else "/rest/V1/"
         return await self._upstream.call(
             f"{method} {_route(path)}",
             method,
             prefix + path,
-            headers={"Content-Type": "application/json"} if content is not None else None,
+            headers={**(headers or {}), **({"Content-Type": "application/json"} if content is not None else {})},
             content=content,
             auth=auth,
             read=read,

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from app.commerce.capabilities import INTROSPECTION, Capabilities, from_introspection, from_slice
+from app.commerce.capabilities import INTROSPECTION, Capabilities, Understand, from_introspection, from_slice
 from app.commerce.client import GraphQL, StoreContext
 from app.commerce.operations import MAX_FIELDS
 from app.commerce.reads import Reads
@@ -57,7 +57,8 @@ class Shop:
     `stores` are codes that are known to exist (one per website): Commerce lists the store views of one website at a
     time, and only REST lists them all. `state` keeps the picture under `state_key`, so that a process can start while
     Commerce is away. `version` and `attributes` are for shops whose introspection is off; `complexity` is the largest
-    document that Commerce takes; `patience` is how long in seconds a start or a request waits for a first picture.
+    document that Commerce takes; `patience` is how long in seconds a start or a request waits for a first picture;
+    `understand` makes a picture of a schema.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Shop:
         complexity: int = MAX_FIELDS,
         state: State | None = None,
         state_key: str = "shop",
+        understand: Understand = from_introspection,
     ) -> None:
         self._graphql = graphql
         self._rest = rest
@@ -93,6 +95,7 @@ class Shop:
         self._attempt: asyncio.Task[None] | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._complexity = complexity
+        self._understand = understand
         self.reads = self._reads_by(from_slice(version, attributes=attributes))
 
     def _reads_by(self, capabilities: Capabilities) -> Reads:
@@ -227,7 +230,7 @@ class Shop:
         if seen == self._seen:
             return
         # Half a second of work for a large schema: not on the event loop.
-        self.reads = self._reads_by(await asyncio.to_thread(self._understand, dict(data)))
+        self.reads = self._reads_by(await asyncio.to_thread(self._picture, dict(data)))
         self._seen, self._schema_data = seen, data
         log.info(
             "commerce.schema_read",
@@ -236,9 +239,9 @@ class Shop:
             unoffered=self.capabilities.operations.unoffered,
         )
 
-    def _understand(self, data: dict[str, object]) -> Capabilities:
+    def _picture(self, data: dict[str, object]) -> Capabilities:
         try:
-            return from_introspection(data, attributes=self._attributes)
+            return self._understand(data, self._attributes)
         except Exception as error:
             # graphql-core answers a malformed schema with many kinds of exception.
             raise UpstreamInvalid(f"the schema cannot be read: {type(error).__name__}: {error}") from error

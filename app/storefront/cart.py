@@ -10,8 +10,8 @@ from app.storefront.basket import Basket
 from app.storefront.common import Image, Money, Node, described, present
 from app.storefront.context import Info
 from app.storefront.links import Links, plain
-from app.storefront.options import IN_STOCK
-from app.storefront.user_errors import code_of
+from app.storefront.options import IN_STOCK, OUT_OF_STOCK
+from app.storefront.user_errors import ITEM_CODES, UNKNOWN, code_of, shown
 
 
 @strawberry.type(description="Something that lowers or raises a total.")
@@ -51,6 +51,15 @@ class LineProblem:
     code: str = described("What is wrong, as a stable code.")
     message: str = described("What is wrong, in words.")
 
+    @classmethod
+    def of(cls, node: Node) -> LineProblem:
+        """From Commerce's `CartItemError`."""
+        message = str(node.get("message") or "")
+        code = code_of(message)
+        if code == UNKNOWN:
+            code = ITEM_CODES.get(str(node.get("code")), code)
+        return cls(code=code, message=shown(message))
+
 
 @strawberry.type(description="A line of the cart.")
 class CartLine:
@@ -87,7 +96,7 @@ class CartLine:
             name=name,
             url=links.path(f"{key}{product.get('url_suffix') or ''}") if key else None,
             image=Image.of(variant.get("thumbnail"), name, links) or Image.of(product.get("thumbnail"), name, links),
-            in_stock=product.get("stock_status") == IN_STOCK,
+            in_stock=product.get("stock_status") == IN_STOCK and variant.get("stock_status") != OUT_OF_STOCK,
             quantity=Decimal(str(node.get("quantity") or 0)),
             options=_options(node),
             gift_message=GiftMessage.of(node.get("gift_message")),
@@ -97,11 +106,23 @@ class CartLine:
             # Of a bundle Commerce says zero: only the single discounts tell (recording cart-013).
             discount=_sum(discounts) or Money.of(prices.get("total_item_discount"), links.currency),
             discounts=discounts,
-            problems=[
-                LineProblem(code=code_of(problem.get("message") or ""), message=problem.get("message") or "")
-                for problem in present(node.get("errors"))
-            ],
+            problems=[LineProblem.of(problem) for problem in present(node.get("errors"))],
         )
+
+
+def can_be_bought(node: Node | None) -> bool:
+    """Whether one of Commerce's `CartItemInterface` can be ordered, as far as Commerce tells.
+
+    `errors` say it from 2.4.6 on; before that some versions leave out the line itself (magento/magento2#33281). Stock
+    is looked at as well, but not of bundles and of what has customizable options: their SKU in a cart is made of those
+    of their parts, and Commerce finds no stock of that (magento/magento2#39065, #39249). `is_available` says no more
+    than `errors`, and where it fails the line is lost.
+    """
+    if node is None or present(node.get("errors")):
+        return False
+    made_up = node.get("bundle_options") or node.get("customizable_options") or node.get("custom_options_of_variant")
+    wares = (node.get("configured_variant"), None if made_up else node.get("product"))
+    return all((ware or {}).get("stock_status") != OUT_OF_STOCK for ware in wares)
 
 
 def _sum(amounts: list[CartAmount]) -> Money | None:

@@ -11,6 +11,7 @@ from app.errors import BadInput
 from app.storefront.adding import Adding, CartLineInput
 from app.storefront.basket import Basket
 from app.storefront.cart import Cart
+from app.storefront.cart_lines import at_lines
 from app.storefront.common import described, present
 from app.storefront.context import Info
 from app.storefront.user_errors import Mendable, UserError, UserErrors
@@ -47,7 +48,9 @@ class GiftMessageInput:
 @strawberry.input(description="A change to a line of the cart.")
 class CartLineUpdate:
     uid: strawberry.ID = described("The line's identifier.")
-    quantity: Decimal | None = described("How many; zero removes the line.", default=None)
+    quantity: Decimal | None = described(
+        "How many; zero removes the line. It stays as it is where only a message is given.", default=None
+    )
     gift_message: GiftMessageInput | None = described("The message that goes with it.", default=None)
 
 
@@ -90,14 +93,18 @@ class CartMutation:
     )
     async def cart_update(self, info: Info, lines: list[CartLineUpdate]) -> CartPayload:
         check_lines("lines", len(lines))
-        items = []
+        items: list[dict[str, object]] = []
         for place, line in enumerate(lines):
+            if line.quantity is None and line.gift_message is None:
+                raise BadInput(f"lines[{place}]", "needs a quantity or a gift message")
             item: dict[str, object] = {"cart_item_uid": line.uid}
             if line.quantity is not None:
                 item["quantity"] = _check_quantity(f"lines[{place}].quantity", line.quantity, Decimal(0))
             if line.gift_message is not None:
                 item["gift_message"] = line.gift_message.for_commerce()
             items.append(item)
+        if any("quantity" not in item for item in items):
+            await _keep_quantities(info, items)
         return await _update(info, items, "lines")
 
     @strawberry.mutation(description="Removes lines from the cart.", extensions=[UserErrors(CartPayload)])
@@ -160,8 +167,25 @@ def _coupons(codes: list[str]) -> list[str]:
     return given
 
 
+async def _keep_quantities(info: Info, items: list[dict[str, object]]) -> None:
+    """Puts the quantities of the cart where none is given: Commerce changes no line without one."""
+    node = await Basket(info.context).read(())
+    if node is None:
+        return
+    had = {str(line["uid"]): line.get("quantity") for line in present(node.get("items"))}
+    for place, item in enumerate(items):
+        uid = str(item["cart_item_uid"])
+        if "quantity" not in item:
+            if uid not in had:
+                raise Mendable("LINE_NOT_FOUND", "This line is not in the cart.", ("lines", str(place)))
+            item["quantity"] = had[uid]
+
+
 async def _update(info: Info, items: list[dict[str, object]], *path: str) -> CartPayload:
-    return await _write(info, "UpdateCart", "updateCartItems", {"items": items}, *path)
+    node, errors = await Basket(info.context).change("UpdateCart", "updateCartItems", {"items": items}, (), *path)
+    if path:
+        errors = at_lines(errors, [str(item["cart_item_uid"]) for item in items], node, *path)
+    return CartPayload(cart=Cart.of(node, info.context.links) if node is not None else None, user_errors=errors)
 
 
 async def _write(info: Info, operation: str, root: str, variables: dict[str, Any], *path: str) -> CartPayload:

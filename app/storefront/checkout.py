@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import Enum
 
 import strawberry
 
 from app.storefront.addresses import Address
 from app.storefront.basket import Basket
-from app.storefront.cart import Cart
+from app.storefront.cart import Cart, can_be_bought
 from app.storefront.common import Node, described, present
 from app.storefront.context import Info
 from app.storefront.links import Links, plain
@@ -19,7 +20,7 @@ CHECKOUT = frozenset({"checkout"})
 
 @strawberry.enum(description="A step of the checkout.")
 class CheckoutStep(Enum):
-    LINES = strawberry.enum_value("LINES", description="Something in the cart.")
+    LINES = strawberry.enum_value("LINES", description="Something in the cart, and all of it can be bought.")
     EMAIL = strawberry.enum_value("EMAIL", description="The e-mail address.")
     SHIPPING_ADDRESS = strawberry.enum_value("SHIPPING_ADDRESS", description="Where the order is sent.")
     SHIPPING_METHOD = strawberry.enum_value("SHIPPING_METHOD", description="How it is sent.")
@@ -72,8 +73,9 @@ class Checkout:
     ready: bool = described("Whether the order can be placed, and is not being placed.")
 
     @classmethod
-    def of(cls, node: Node, links: Links, *, can_order: bool) -> Checkout:
-        """From Commerce's `Cart`; `can_order` says whether its order can be placed, if nothing is missing."""
+    def of(cls, node: Node, links: Links, offline: Collection[str], *, can_order: bool) -> Checkout:
+        """From Commerce's `Cart`; `offline` are the codes of the payment methods that are taken, and `can_order` says
+        whether its order can be placed, if nothing is missing."""
         shipping = next(iter(present(node.get("shipping_addresses"))), {})
         chosen = shipping.get("selected_shipping_method")
         payment = node.get("selected_payment_method") or {}
@@ -89,21 +91,22 @@ class Checkout:
             payment_methods=[
                 PaymentMethod(code=str(method.get("code")), title=plain(method.get("title")) or "")
                 for method in present(node.get("available_payment_methods"))
+                if method.get("code") in offline
             ],
             payment_method=PaymentMethod(code=payment["code"], title=plain(payment.get("title")) or "")
-            if payment.get("code")
+            if payment.get("code") in offline
             else None,
             missing=[],
             ready=False,
         )
-        checkout.missing = checkout._missing()
+        checkout.missing = checkout._missing(buyable=all(map(can_be_bought, node.get("items") or ())))
         checkout.ready = can_order and not checkout.missing
         return checkout
 
-    def _missing(self) -> list[CheckoutStep]:
+    def _missing(self, *, buyable: bool) -> list[CheckoutStep]:
         shipped = not self.cart.is_virtual
         steps = (
-            (CheckoutStep.LINES, bool(self.cart.lines)),
+            (CheckoutStep.LINES, bool(self.cart.lines) and buyable),
             (CheckoutStep.EMAIL, self.email is not None),
             (CheckoutStep.SHIPPING_ADDRESS, not shipped or self.shipping_address is not None),
             (CheckoutStep.SHIPPING_METHOD, not shipped or self.shipping_method is not None),
@@ -126,9 +129,10 @@ async def agreements_of(info: Info) -> list[Node]:
 class CheckoutQuery:
     @strawberry.field(description="How far the checkout is, or null as long as there is no cart.")
     async def checkout(self, info: Info) -> Checkout | None:
-        basket = Basket(info.context)
+        context = info.context
+        basket = Basket(context)
         node = await basket.look(CHECKOUT)
         if not node:
             return None
-        can_order = info.context.orders.available and not await basket.pending()
-        return Checkout.of(node, info.context.links, can_order=can_order)
+        can_order = context.orders.available and not await basket.pending()
+        return Checkout.of(node, context.links, context.payment_methods, can_order=can_order)

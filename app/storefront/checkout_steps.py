@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from typing import Any
 
 import orjson
 import strawberry
@@ -11,14 +12,14 @@ import strawberry
 from app.auth.sessions import SessionEnded
 from app.commerce.client import NOT_FOUND
 from app.commerce.orders import OrderPending, OrderRefused
-from app.errors import BadInput, StateUnavailable, UpstreamError, UpstreamFailed, UpstreamInvalid, VitrineError
-from app.storefront.addresses import AddressInput, commerce_address
+from app.errors import BadInput, StateUnavailable, UpstreamError, UpstreamFailed, VitrineError
+from app.storefront.addresses import AddressInput, at_fields, commerce_address
 from app.storefront.basket import Basket
 from app.storefront.checkout import CHECKOUT, Checkout, agreements_of
 from app.storefront.common import Node, described
 from app.storefront.context import Info
 from app.storefront.links import plain
-from app.storefront.user_errors import UNKNOWN, CartGone, Mendable, UserError, UserErrors, code_of, says_gone
+from app.storefront.user_errors import UNKNOWN, CartGone, Mendable, UserError, UserErrors, code_of, is_gone, says_gone
 from app.telemetry import log
 
 MAX_NUMBER = 64
@@ -63,17 +64,17 @@ class CheckoutMutation:
     async def checkout_set_shipping_address(
         self, info: Info, address: AddressInput, same_for_billing: bool = False
     ) -> CheckoutPayload:
-        sent = {"address": {"address": commerce_address(address, "address")}}
-        payload = await _step(info, "SetShippingAddress", "setShippingAddressesOnCart", sent, "address")
+        payload = await _address_step(info, "SetShippingAddress", "setShippingAddressesOnCart", address)
         if not same_for_billing or payload.user_errors:
             return payload
         same = {"address": {"same_as_shipping": True}}
-        return await _step(info, "SetBillingAddress", "setBillingAddressOnCart", same, "address")
+        payload = await _step(info, "SetBillingAddress", "setBillingAddressOnCart", same, "address")
+        payload.user_errors = at_fields(payload.user_errors, address, "address")
+        return payload
 
     @strawberry.mutation(description="Sets who pays.", extensions=[UserErrors(CheckoutPayload)])
     async def checkout_set_billing_address(self, info: Info, address: AddressInput) -> CheckoutPayload:
-        sent = {"address": {"address": commerce_address(address, "address")}}
-        return await _step(info, "SetBillingAddress", "setBillingAddressOnCart", sent, "address")
+        return await _address_step(info, "SetBillingAddress", "setBillingAddressOnCart", address)
 
     @strawberry.mutation(
         description="Chooses to pick the order up at one of `pickupLocations`, whose address it then is sent to.",
@@ -100,6 +101,9 @@ class CheckoutMutation:
     async def checkout_set_payment_method(
         self, info: Info, code: str, purchase_order_number: str | None = None
     ) -> CheckoutPayload:
+        _check_available(info)
+        if code not in info.context.payment_methods:
+            raise _no_such_payment(("code",))
         method: dict[str, object] = {"code": code}
         if purchase_order_number is not None:
             if not 0 < len(purchase_order_number.strip()) <= MAX_NUMBER:
@@ -136,6 +140,25 @@ class CheckoutMutation:
         return PlaceOrderPayload(number=number.decode())
 
 
+def _no_such_payment(path: tuple[str, ...]) -> Mendable:
+    return Mendable("PAYMENT_METHOD_UNAVAILABLE", "This way to pay is not offered.", path)
+
+
+async def _check_payment(info: Info, cart_id: str) -> None:
+    """Raises `Mendable` for a cart that is to be paid in a way that needs a provider: nobody would be paid.
+
+    No checkout of ours chooses one. But the settings may have changed since, and the shop's own modules choose too.
+    """
+    reply = await info.context.fresh("CartPayment", (), {"cartId": cart_id})
+    unread = [problem for problem in reply.problems if not is_gone(problem, "Cart")]
+    if unread:
+        raise UpstreamFailed(f"CartPayment: {unread[0].message}", unread[0].category)
+    # Of a cart that is no more there may be an order, which is found by the cart's number.
+    code = ((reply.data.get("cart") or {}).get("selected_payment_method") or {}).get("code")
+    if code and code not in info.context.payment_methods:
+        raise _no_such_payment(())
+
+
 def _no_session() -> Mendable:
     return Mendable("CART_EXPIRED", "There is no session: it has run out, and its cart with it.")
 
@@ -150,27 +173,30 @@ async def _place(info: Info, agreed: list[str], key: str) -> str:
     # The same key is about the same cart for ever, whatever the shopper has begun since. Else it is his cart; or the
     # one that was lost, which an order of unknown outcome may have ended: that is found by the cart's number.
     shopper, website = context.shopper, basket.website
-    kept = await shopper.bound(website, key) or await shopper.cart(website) or await shopper.lost_cart(website)
+    tied = await shopper.bound(website, key)
+    kept = tied or await shopper.cart(website) or await shopper.lost_cart(website)
     if kept is None or not kept["made"]:
         number = await shopper.last_order(website)
         if number is not None:
             # Another call of the same shopper has placed the order in the meantime.
             return number
-        raise Mendable("CART_EMPTY", "There is nothing in the cart yet.")
+        raise _nothing()
     terms = await agreements_of(info)
     lacking = [node for node in terms if node.get("mode") == "MANUAL" and str(node["agreement_id"]) not in agreed]
     if lacking:
         raise Mendable("AGREEMENT_REQUIRED", f"Please agree to: {plain(lacking[0].get('name'))}.", ("agreements",))
     cart_id = str(kept["id"])
+    if tied is None:
+        await _check_payment(info, cart_id)
     quote = kept.get("quote")
     if quote is None:
         try:
-            quote = await context.orders.quote_id(cart_id, context.store)
+            quote = await context.orders.quote_id(cart_id, context.store, context.caller.handed_on)
         except UpstreamFailed as error:
             if error.category != NOT_FOUND:
                 raise
             await shopper.ordered(website, cart_id, None)
-            raise CartGone from None
+            raise _gone(kept) from None
     await shopper.bind(website, key, cart_id, int(quote))
     try:
         placed = await context.orders.place(cart_id, int(quote), context.store, context.caller.handed_on)
@@ -178,7 +204,7 @@ async def _place(info: Info, agreed: list[str], key: str) -> str:
         if await _is_gone(basket, cart_id, refused):
             await shopper.unbind(website, key)
             await shopper.ordered(website, cart_id, None)
-            raise CartGone from None
+            raise _gone(kept) from None
         raise Mendable(code_of(refused.reason, "PlaceOrder"), refused.reason) from None
     await _record_agreements(info, int(quote), placed.order_id, terms, agreed)
     try:
@@ -187,6 +213,15 @@ async def _place(info: Info, agreed: list[str], key: str) -> str:
         # There is an order, and whoever asked for it must hear of it, whether or not we can remember it.
         log.warning("checkout.order_unkept", quote=quote, code=error.code)
     return placed.number
+
+
+def _nothing() -> Mendable:
+    return Mendable("CART_EMPTY", "There is nothing in the cart yet.")
+
+
+def _gone(kept: Mapping[str, Any]) -> CartGone | Mendable:
+    """What is told of a cart that was not ordered and is no more; whoever knows that already has none."""
+    return _nothing() if kept.get("told") else CartGone()
 
 
 async def _is_gone(basket: Basket, cart_id: str, refused: OrderRefused) -> bool:
@@ -200,20 +235,25 @@ async def _is_gone(basket: Basket, cart_id: str, refused: OrderRefused) -> bool:
 async def _record_agreements(
     info: Info, quote: int, order_id: int | None, terms: list[Node], agreed: list[str]
 ) -> None:
-    """Notes on the order what was agreed to. The order stands whatever becomes of the note."""
-    named = [str(node.get("name")) for node in terms if str(node["agreement_id"]) in agreed]
-    if not named:
+    """Notes on the order what was agreed to. The order stands whatever becomes of the note: what could not be noted is
+    in the log, for the shop to add by hand."""
+    note = agreement_note(terms, agreed)
+    if not note:
         return
-    orders = info.context.orders
     try:
-        if order_id is None:
-            placed = await orders.find(quote)
-            order_id = placed.order_id if placed else None
-        if order_id is None:
-            raise UpstreamInvalid("the order that was placed is not listed")
-        await orders.comment_once(quote, order_id, f"The shopper agreed to: {', '.join(named)}.")
+        await info.context.orders.comment_once(quote, order_id, note)
     except (UpstreamError, StateUnavailable) as error:
-        log.error("checkout.agreement_unrecorded", quote=quote, code=error.code, detail=error.detail)
+        log.error("checkout.agreement_unrecorded", quote=quote, note=note, code=error.code, detail=error.detail)
+
+
+def agreement_note(terms: list[Node], agreed: list[str]) -> str:
+    """What was agreed to, as a sentence each for boxes that were ticked and for terms that ordering agrees to."""
+    ticked = [node for node in terms if str(node["agreement_id"]) in agreed]
+    others = [node for node in terms if node not in ticked and node.get("mode") == "AUTO"]
+    said = (("The shopper agreed to", ticked), ("By ordering the shopper agreed to", others))
+    return " ".join(
+        f"{how}: {', '.join(plain(node.get('name')) or '' for node in nodes)}." for how, nodes in said if nodes
+    )
 
 
 async def _step(info: Info, operation: str, root: str, variables: Mapping[str, object], *path: str) -> CheckoutPayload:
@@ -221,8 +261,19 @@ async def _step(info: Info, operation: str, root: str, variables: Mapping[str, o
     _check_available(info)
     context = info.context
     node, errors = await Basket(context).change(operation, root, variables, CHECKOUT, *path)
-    shown = Checkout.of(node, context.links, can_order=True) if node is not None else None
+    if node is None:
+        return CheckoutPayload(user_errors=errors)
+    shown = Checkout.of(node, context.links, context.payment_methods, can_order=True)
     return CheckoutPayload(checkout=shown, user_errors=errors)
+
+
+async def _address_step(info: Info, operation: str, root: str, address: AddressInput) -> CheckoutPayload:
+    """Sets an address; what Commerce has against it comes at the field that it is about."""
+    _check_available(info)
+    sent = {"address": {"address": await commerce_address(info.context, address, "address")}}
+    payload = await _step(info, operation, root, sent, "address")
+    payload.user_errors = at_fields(payload.user_errors, address, "address")
+    return payload
 
 
 def _check_available(info: Info) -> None:

@@ -35,7 +35,8 @@ class Context:
 
     `store` is what Commerce is told, `links_of` how URLs of a store view leave, `largest_page` the largest page size,
     `most_reads` how many different reads one request may cost Commerce, `shopper` whose request it is, and `caller`
-    where it comes from. `forbidden` is why this request may change nothing, if so. `tags` and `until` say what the
+    where it comes from. `payment_methods` are the codes of those that checkout takes. `forbidden` is why this request
+    may change nothing, if so, and `in_url` whether all that it asks stands in its URL. `tags` and `until` say what the
     public part of the answer depends on and until when it is fresh; nothing purged before `since` may be in it.
     """
 
@@ -57,6 +58,7 @@ class Context:
         guest_orders: GuestOrders,
         estimates: Estimates,
         once: Once,
+        payment_methods: frozenset[str],
     ) -> None:
         self._reads = reads
         self._public = public
@@ -73,7 +75,9 @@ class Context:
         self.guest_orders = guest_orders
         self.estimates = estimates
         self.once = once
+        self.payment_methods = payment_methods
         self.forbidden: Rejected | None = None
+        self.in_url = False
         self.operation_name: str | None = None
         self.problems: list[Problem] = []
         self.since: Ticket | None = None

@@ -122,6 +122,7 @@ class Endpoint:
             context = await self._open_context(store_context(request.headers), self._shopper(request), caller)
             context.operation_name = call.operation_name
             context.forbidden = self._forbidden(request)
+            context.in_url = request.method == "GET"
             recording = request.scope.get(RECORDING)
             context.since = recording.since if recording else None
             try:

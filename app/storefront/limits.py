@@ -10,6 +10,7 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     OperationDefinitionNode,
+    OperationType,
     SelectionSetNode,
 )
 
@@ -18,20 +19,23 @@ from app.errors import TooExpensive
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The largest depth, number of fields (fragments counted at every spread) and number of aliases of a query."""
+    """The largest depth, number of fields (fragments counted at every spread) and number of aliases of a query, and how
+    many mutations one request may hold: each is at least one write, whatever it selects."""
 
     depth: int
     fields: int
     aliases: int
+    mutations: int = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """The size of a selection."""
+    """The size of a selection; `own` are the fields at its top."""
 
     depth: int = 0
     fields: int = 0
     aliases: int = 0
+    own: int = 0
 
 
 def check(document: DocumentNode, limits: Limits) -> None:
@@ -48,10 +52,12 @@ def check(document: DocumentNode, limits: Limits) -> None:
                 size = measure.selection(node.selection_set, top=True)
             except RecursionError:
                 raise TooExpensive("the query's fragments are nested too deeply") from None
+            mutations = size.own if node.operation is OperationType.MUTATION else 0
             for what, is_, may_be in (
                 ("deep", size.depth, limits.depth),
                 ("large in fields", size.fields, limits.fields),
                 ("large in aliases", size.aliases, limits.aliases),
+                ("large in mutations", mutations, limits.mutations),
             ):
                 if is_ > may_be:
                     raise TooExpensive(f"the query is too {what}: {is_}, and {may_be} is allowed")
@@ -63,7 +69,7 @@ class _Measure:
         self._known: dict[str, Size] = {}
 
     def selection(self, selection: SelectionSetNode | None, *, top: bool = False) -> Size:
-        depth = fields = aliases = 0
+        depth = fields = aliases = own = 0
         for node in selection.selections if selection else ():
             if isinstance(node, FieldNode):
                 if top and node.name.value in ("__schema", "__type"):
@@ -72,6 +78,7 @@ class _Measure:
                 depth = max(depth, inner.depth + 1)
                 fields += inner.fields + 1
                 aliases += inner.aliases + (node.alias is not None)
+                own += 1
                 continue
             if isinstance(node, FragmentSpreadNode):
                 inner = self._fragment(node.name.value)
@@ -80,7 +87,8 @@ class _Measure:
             depth = max(depth, inner.depth)
             fields += inner.fields
             aliases += inner.aliases
-        return Size(depth, fields, aliases)
+            own += inner.own
+        return Size(depth, fields, aliases, own)
 
     def _fragment(self, name: str) -> Size:
         if name not in self._known:

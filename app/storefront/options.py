@@ -12,6 +12,7 @@ from app.storefront.links import Links, is_safe_url, plain
 from app.storefront.prices import Price, PriceAdjustment
 
 IN_STOCK = "IN_STOCK"
+OUT_OF_STOCK = "OUT_OF_STOCK"
 
 
 @strawberry.type(description="How an option's value is shown instead of by its name.")

@@ -7,6 +7,7 @@ from decimal import Decimal
 import strawberry
 
 from app.commerce.guest_orders import Wanted
+from app.errors import BadRequest
 from app.storefront.addresses import Address
 from app.storefront.cart import CartAmount, ChosenOption
 from app.storefront.common import Money, Node, described, present
@@ -115,13 +116,15 @@ class OrderQuery:
     @strawberry.field(
         description=(
             "A guest's order; null, whichever of the four is not the order's. Orders of customers with an account are"
-            " not shown here. Too many failures: TOO_MANY_ATTEMPTS."
+            " not shown here. Too many failures: TOO_MANY_ATTEMPTS. Asked by POST only: URLs are logged on their way."
         )
     )
     async def guest_order(
         self, info: Info, number: str, email: str, last_name: str, postcode: str | None = None
     ) -> Order | None:
         context = info.context
+        if context.in_url:
+            raise BadRequest("guestOrder is asked by POST: what is in a URL is logged on its way")
         wanted = Wanted(number.strip(), email, last_name, postcode or "")
         caller = context.caller
         node = await context.guest_orders.find(wanted, caller.network, context.store, caller.handed_on)

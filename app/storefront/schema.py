@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, cast
 
 import strawberry
@@ -64,10 +65,11 @@ class Schema(strawberry.Schema):
         del errors, execution_context
 
 
+@lru_cache(maxsize=8)
 def build_schema(
     *, limits: Limits = LIMITS, tokens: int = 3000, introspection: bool = True, compiled: bool = True
 ) -> Schema:
-    """The public schema with these limits; `introspection` says whether it tells about itself.
+    """The public schema with these limits, made once for each; `introspection` says whether it tells about itself.
 
     `compiled` of False leaves all of the execution to graphql-core, for those who compare.
     """

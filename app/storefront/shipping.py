@@ -8,16 +8,15 @@ import strawberry
 
 from app.commerce.estimates import Destination
 from app.errors import BadInput, UpstreamFailed
+from app.storefront.addresses import MAX_TEXT, check_length, place_of
 from app.storefront.basket import Basket
 from app.storefront.cart import CartTotals
 from app.storefront.common import Money, Node, check_count, check_page, described, present
 from app.storefront.context import Context, Info
 from app.storefront.links import Links, plain
 from app.storefront.selection import selected
-from app.storefront.store import Country
 from app.storefront.user_errors import may_be_gone
 
-MAX_TEXT = 255
 MAX_RADIUS = 20_000  # kilometres: nothing on Earth is further away
 MAX_SKUS = 100
 
@@ -200,17 +199,8 @@ async def _estimate(
 
 async def _destination(context: Context, country: str, region: str | None, postcode: str | None) -> Destination:
     """The place, with the region by its id where the country has a list of them. Raises `BadInput`."""
-    if any(len(text) > MAX_TEXT for text in (country, region or "", postcode or "")):
-        raise BadInput("country", f"must not have a text of more than {MAX_TEXT} characters")
-    code, written = country.strip().upper(), (region or "").strip()
-    nodes = present((await context.read("Countries", {"regions"})).root("countries"))
-    known = next((found for found in map(Country.of, nodes) if found.code == code), None)
-    if known is None:
-        raise BadInput("country", "is none that the shop sells to")
-    if not written or not known.regions:
-        return Destination(code, region=written or None, postcode=postcode)
-    names = written.casefold()
-    found = next((each for each in known.regions if names in (each.code.casefold(), each.name.casefold())), None)
-    if found is None:
-        raise BadInput("region", "is no region of this country")
-    return Destination(code, region_id=found.id, region=found.name, postcode=postcode)
+    check_length("postcode", postcode)
+    place = await place_of(context, country, region)
+    if place.region is None:
+        return Destination(place.country.code, region=place.written, postcode=postcode)
+    return Destination(place.country.code, region_id=place.region.id, region=place.region.name, postcode=postcode)

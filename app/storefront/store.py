@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import strawberry
 
 from app.commerce.shop import StoreView
 from app.storefront.common import Image, Node, described, present
-from app.storefront.context import Info
+from app.storefront.context import Context, Info
 from app.storefront.links import Links, plain
 from app.storefront.selection import selected
 
@@ -116,12 +118,20 @@ class Country:
     name: str | None = described("The name in the store view's language.")
     english_name: str | None = described("The name in English.")
     regions: list[Region] = described("The regions to choose from; empty where any may be written.")
+    region_required: bool | None = described(
+        "Whether an address there needs a region, where Commerce tells it (2.4.7 and later)."
+    )
+    postcode_required: bool | None = described(
+        "Whether an address there needs a postal code, where Commerce tells it (2.4.7 and later)."
+    )
 
     @classmethod
-    def of(cls, node: Node) -> Country:
-        """From Commerce's `Country`."""
+    def of(cls, node: Node, config: Node) -> Country:
+        """From Commerce's `Country` and the store view's `StoreConfig`."""
+        code = str(node.get("two_letter_abbreviation") or node["id"])
+        without_postcode = _lists(config.get("optional_zip_countries"), code)
         return cls(
-            code=str(node.get("two_letter_abbreviation") or node["id"]),
+            code=code,
             code3=node.get("three_letter_abbreviation"),
             name=node.get("full_name_locale"),
             english_name=node.get("full_name_english"),
@@ -130,7 +140,20 @@ class Country:
                 for region in present(node.get("available_regions"))
                 if region.get("id") is not None
             ],
+            region_required=_lists(config.get("countries_with_required_region"), code),
+            postcode_required=None if without_postcode is None else not without_postcode,
         )
+
+
+def _lists(codes: str | None, code: str) -> bool | None:
+    """Whether one of Commerce's lists, such as `AU,BR`, has a country in it; None where Commerce tells no list."""
+    return None if codes is None else code in codes.split(",")
+
+
+async def countries_of(context: Context, flags: Iterable[str] = ()) -> list[Country]:
+    """The countries that the shop sells to. Raises an `UpstreamError`."""
+    nodes = present((await context.read("Countries", flags)).root("countries"))
+    return [Country.of(node, context.links.view.config) for node in nodes if node.get("id")]
 
 
 @strawberry.type
@@ -147,6 +170,4 @@ class StoreQuery:
 
     @strawberry.field(description="The countries that the shop sells to.")
     async def countries(self, info: Info) -> list[Country] | None:
-        flags = {"regions"} if "regions" in selected(info) else ()
-        reply = await info.context.read("Countries", flags)
-        return [Country.of(node) for node in present(reply.root("countries")) if node.get("id")]
+        return await countries_of(info.context, {"regions"} if "regions" in selected(info) else ())

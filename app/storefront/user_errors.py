@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import nh3
 import strawberry
 from strawberry.extensions import FieldExtension
 
 from app.commerce.client import NOT_FOUND, UNAUTHORIZED, Problem
 from app.errors import BadInput, Rejected, UpstreamFailed, VitrineError
 from app.storefront.common import described
+from app.telemetry import log
 
+UNKNOWN = "REJECTED"  # what Commerce refuses for a reason that has no code
+REFUSED = "The shop refused this."
+MAX_MESSAGE = 255  # characters
 # Commerce's codes of lines that could not be put in.
 LINE_CODES = {
     "PRODUCT_NOT_FOUND": "PRODUCT_NOT_FOUND",
@@ -20,6 +26,8 @@ LINE_CODES = {
     "INSUFFICIENT_STOCK": "QUANTITY_UNAVAILABLE",
     "COULD_NOT_FIND_CART_ITEM": "LINE_NOT_FOUND",
 }
+# Commerce's codes of what is wrong with a line by now, for messages that are not in English.
+ITEM_CODES = {"ITEM_INCREMENTS": "QUANTITY_INVALID", "ITEM_QTY": "QUANTITY_UNAVAILABLE"}
 # What an operation's refusal is about where the message, in the store view's language, tells nothing.
 _BY_OPERATION = {
     "ApplyCoupons": "COUPON_INVALID",
@@ -32,7 +40,6 @@ _BY_OPERATION = {
     "SetShippingMethod": "SHIPPING_METHOD_UNAVAILABLE",
     "UpdateCart": "QUANTITY_UNAVAILABLE",
 }
-UNKNOWN = "REJECTED"
 # Where Commerce has no code, its English message tells (recordings cart-016 to cart-073).
 _BY_MESSAGE = (
     (r"recaptcha", "RECAPTCHA_FAILED"),
@@ -57,6 +64,8 @@ _BY_MESSAGE = (
     (r"address", "ADDRESS_INVALID"),
     (r"is required", "FIELD_REQUIRED"),
 )
+# What modules hand on of an exception that was not meant for shoppers: SQL, PHP's classes and files.
+_TECHNICAL = re.compile(r"SQLSTATE|exception\b|stack trace|\.php\b|\w\\+\w|\w::\w", re.IGNORECASE)
 _GONE = re.compile(
     r"could not find a cart|cart isn't active|cannot perform operations on cart|no such entity with cartid",
     re.IGNORECASE,
@@ -69,12 +78,15 @@ class UserError:
     message: str = described("What is wrong, in words that can be shown.")
     path: list[str] = described("The input that caused it, such as lines, 2, quantity.")
 
+    def __post_init__(self) -> None:
+        self.message = shown(self.message)
+
 
 class Mendable(Rejected):
     """An error that the shopper can mend; `path` is the input that caused it."""
 
     def __init__(self, code: str, message: str, path: tuple[str, ...] = ()) -> None:
-        super().__init__(message)
+        super().__init__(shown(message))
         self.user_code = code
         self.path = path
 
@@ -92,6 +104,23 @@ def code_of(message: str, operation: str = "") -> str:
     """The stable code for a message of Commerce about an operation; `REJECTED` for what nothing is known of."""
     told = (code for pattern, code in _BY_MESSAGE if re.search(pattern, message, re.IGNORECASE))
     return next(told, _BY_OPERATION.get(operation, UNKNOWN))
+
+
+def shown(message: str) -> str:
+    """A message of Commerce as it may be shown: plain text of 255 characters at most.
+
+    Commerce's own words are for shoppers, in the language of the store view, and the only ones that tell a reason
+    without a code, such as a rule of a shop's own module. What is in the words of a program stays in our log.
+    """
+    if _TECHNICAL.search(message):
+        log.info("commerce.technical_refusal", detail=message)
+        return REFUSED
+    text = message[: 8 * MAX_MESSAGE]
+    # What is written as an entity, or as the entity of one, must not become a tag where it is shown.
+    while (read := html.unescape(text)) != text:
+        text = read
+    text = " ".join(html.unescape(nh3.clean(text, tags=set())).split())
+    return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1].rstrip() + "…"
 
 
 def may_be_gone(category: str) -> bool:

@@ -11,6 +11,7 @@ TOO_LITTLE = "the recorded query does not ask for what the reader cannot do with
 
 _RULES = "the stand-in's price rules have no numbers, and nothing reads them"
 _BOOK = "the recorded order went to an address of the customer's book, which carts of customers bring"
+_TIMES = "of a list of products only the SKUs and the times of change are read"
 
 LISTED: Mapping[str, str] = {
     "gql-046-search-short data.products.items[].price_tiers[]": (
@@ -28,4 +29,10 @@ LISTED: Mapping[str, str] = {
     "ord-005-order-get body.extension_attributes.shipping_assignments[].items[].applied_rule_ids": _RULES,
     "ord-005-order-get body.billing_address.customer_address_id": _BOOK,
     "ord-005-order-get body.extension_attributes.shipping_assignments[].shipping.address.customer_address_id": _BOOK,
+    "rest-022-products-search body.items[].attribute_set_id": _TIMES,
+    "rest-022-products-search body.items[].custom_attributes": _TIMES,
+    "rest-022-products-search body.items[].media_gallery_entries": _TIMES,
+    "rest-022-products-search body.items[].options": _TIMES,
+    "rest-022-products-search body.items[].product_links": _TIMES,
+    "rest-022-products-search body.items[].tier_prices": _TIMES,
 }

@@ -5,7 +5,7 @@ Both come as plain values of the same form, so that they can be compared as a wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -50,6 +50,12 @@ FAILURES: Mapping[str, str] = {"gql-221": "REJECTED", "cart-003": "UPSTREAM_ERRO
 def code_of(name: str, codes: Mapping[str, str] = CODES) -> str | None:
     """What is expected of a recording, by the beginning of its name."""
     return codes.get("-".join(name.split("-")[:2]))
+
+
+def refusals(name: str, errors: Iterable[Mapping[str, Any]]) -> list[tuple[str | None, str]]:
+    """The user errors that a recording's errors must become; a long message is cut (cart-059)."""
+    messages = [str(error["message"]) for error in errors]
+    return [(code_of(name), text if len(text) <= 255 else f"{text[:254].rstrip()}…") for text in messages]
 
 
 def expected_cart(node: Node) -> dict[str, Any]:

@@ -53,6 +53,8 @@ NAMED: Mapping[str, Mapping[str, str]] = {
     "password": {"<admin-password>": "Admin-passw0rd", "<password>": "Ada-passw0rd"},
 }
 STORES = {"uk": "en_eu"}
+# What stands in the address of a call of the REST interface.
+IN_ADDRESSES = {"=24-MB%25&": "=TT-C%25&"}
 
 
 def translated(value: Any, under: str = "") -> Any:
@@ -68,6 +70,13 @@ def translated(value: Any, under: str = "") -> Any:
     if isinstance(value, str):
         return NAMED.get(under, {}).get(value, value)
     return value
+
+
+def translated_path(path: str) -> str:
+    """The address of a REST call with what is sought named as the stand-in's shop names it."""
+    for recorded, own in IN_ADDRESSES.items():
+        path = path.replace(recorded, own)
+    return path
 
 
 CONDITIONS = frozenset({"eq", "in", "match"})

@@ -25,6 +25,7 @@ from app.settings import Settings
 from tests.conformance.everything import every_field
 from tests.conformance.recorded import RecordedCommerce, recorded_data
 from tests.conformance.recordings import Exchange
+from tests.started import understood
 
 URL = "http://127.0.0.1:8081"  # as the recordings' lab called itself
 # The answer to the question that a recorded refusal of a page past the end leads to.
@@ -300,7 +301,7 @@ async def reader(exchanges: Mapping[str, Exchange], attributes: str = "manufactu
         graphql_max_tokens=20_000,
         introspection=True,
     )
-    app = create_app(settings, transport=httpx2.MockTransport(commerce.handle))
+    app = create_app(settings, transport=httpx2.MockTransport(commerce.handle), understand=understood)
     parts: Parts = app.state.parts
     with structlog.testing.capture_logs():
         async with (

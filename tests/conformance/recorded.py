@@ -32,12 +32,13 @@ from graphql import (
 from app.sandbox.commerce import slice_path
 from tests.conformance.recordings import Exchange
 
-# What the product learns of a shop when it starts, and the labels of its attributes.
+# What the product learns of a shop when it starts, the labels of its attributes, and the countries that it sells to.
 STANDING = {
     "availableStores": "gql-003-availableStores",
     "storeConfig": "gql-000-storeConfig",
     "currency": "gql-010-currency",
     "customAttributeMetadata": "gql-079-customAttributeMetadata",
+    "countries": "gql-012-countries",
 }
 SIGN_IN, STORE_VIEWS = "rest-001-admin-token", "rest-003-storeViews"
 

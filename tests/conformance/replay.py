@@ -14,7 +14,7 @@ from graphql import DocumentNode, GraphQLSchema, GraphQLSyntaxError, parse
 from app.sandbox.commerce import Commerce, create_commerce, demo_shop, slice_path
 from app.sandbox.commerce.schema import attributes_of, executable
 from tests.conformance.compare import Difference, compare
-from tests.conformance.mapping import STORES, translated, translated_query, with_query
+from tests.conformance.mapping import STORES, translated, translated_path, translated_query, with_query
 from tests.conformance.pruning import declared, prune
 from tests.conformance.recordings import Exchange, Request, Response
 
@@ -79,7 +79,8 @@ class StandIn:
         if request.body and not request.graphql:
             given = Response(0, {}, request.body).json
             body = httpx2.Request("POST", URL, json=translated(given)).content if given is not None else body
-        return replace(request, headers=headers, body=body)
+        path = request.path if request.graphql else translated_path(request.path)
+        return replace(request, path=path, headers=headers, body=body)
 
     async def _send(self, request: Request, caching: bool) -> Response:
         return await received(self._cached if caching else self._plain, request)

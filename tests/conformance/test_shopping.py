@@ -11,7 +11,7 @@ import pytest
 
 from app.storefront.cart import Cart
 from app.storefront.user_errors import LINE_CODES
-from tests.conformance.buyer import FULL, GUEST_CART, NO_ORDER, ORDER, buyer
+from tests.conformance.buyer import COMMENTS, FULL, GUEST_CART, NO_ORDER, ORDER, buyer
 from tests.conformance.exact import exactly, messages
 from tests.conformance.lab import lab_shop
 from tests.conformance.names import Names
@@ -271,12 +271,14 @@ _FOUND = {
     "storeConfig": _STORE,
     "currency": {"default_display_currency_code": "USD", "available_currency_codes": ["USD"]},
     "customAttributeMetadata": {"items": []},
+    "countries": [{"id": "US", "two_letter_abbreviation": "US", "available_regions": None}],
 }
 _QUERIES = {
     "availableStores": "availableStores { store_code locale base_url website_code is_default_store default_display_currency_code }",
     "storeConfig": "storeConfig { store_code locale base_url website_code is_default_store default_display_currency_code }",
     "currency": "currency { default_display_currency_code available_currency_codes }",
     "customAttributeMetadata": "customAttributeMetadata { items { attribute_code } }",
+    "countries": "countries { id two_letter_abbreviation available_regions { id } }",
 }
 RECORDED = {
     each.name: each
@@ -287,6 +289,7 @@ RECORDED = {
         called(NO_ORDER, "GET", "/rest/V1/orders", {"items": [], "total_count": 0}),
         called(ORDER, "GET", "/rest/V1/orders", {"items": [{"increment_id": "7", "entity_id": 7}], "total_count": 1}),
         called(GUEST_CART, "GET", f"/rest/V1/guest-carts/{CART_ID}", {"id": 33}),
+        called(COMMENTS, "GET", "/rest/V1/orders/6/comments", {"items": [{"comment": "another"}], "total_count": 1}),
         added(),
         added(name="cart-010-add-simple"),
     )

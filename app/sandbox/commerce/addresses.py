@@ -5,35 +5,43 @@ from __future__ import annotations
 from typing import Any
 
 from .carts import Address
-from .countries import countries
+from .countries import POSTCODE_OPTIONAL, REGION_REQUIRED, countries
 from .errors import CommerceError, Pathless
 from .sales import Pickup
-
-# Countries where Commerce asks for a region, and where it does not ask for a postcode, by default.
-REGION_REQUIRED = {"AU", "BO", "BR", "CA", "CL", "CN", "CO", "EC", "EE", "ES", "HR", "IN", "IT", "LT", "LV", "MX"}
-REGION_REQUIRED |= {"PE", "PL", "PY", "RO", "US", "UY", "VE", "CH"}
-POSTCODE_OPTIONAL = {"HK", "IE", "MO", "PA", "GB"}
 
 
 def country_of(code: str) -> dict[str, Any] | None:
     return next((one for one in countries("en_US") if one["id"] == code and one["full_name_locale"]), None)
 
 
-def region_of(country: str, code: str | None, id: int | None) -> tuple[str | None, str | None, int | None]:
-    """Name, code and number of a region; where a country has no list of them, what was written stands."""
-    known = (country_of(country) or {}).get("available_regions") or []
-    if not known:
-        return code or None, code or None, None
-    texts = {(code or "").upper()}
-    by_id = next((region for region in known if region["id"] == id), None)
-    by_text = next((r for r in known if r["code"].upper() in texts or r["name"].upper() in texts), None)
-    if id and (by_id is None or (by_text is not None and by_text is not by_id)):
+def _regions(country: str) -> list[dict[str, Any]]:
+    return (country_of(country) or {}).get("available_regions") or []
+
+
+def _check_region(country: str, text: str | None, id: int | None) -> None:
+    """What Magento's QuoteAddressFactory refuses: it filters by the code alone, and only where a region is required."""
+    if country not in REGION_REQUIRED:
+        if id and id not in {region["id"] for region in _regions(country)}:
+            raise CommerceError("The specified region is not a part of the selected country or region")
+        return
+    if not text and not id:
+        raise CommerceError("Region is required.")
+    coded = [region["id"] for region in _regions(country) if not text or region["code"].upper() == text.upper()]
+    if id and id not in coded:
         raise CommerceError("The region_id does not match the selected country or region")
-    found = by_id or by_text
+    if not id and len(coded) > 1:
+        raise CommerceError("Region input is ambiguous. Specify region_id.")
+
+
+def region_of(country: str, text: str | None, id: int | None) -> tuple[str | None, str | None, int | None]:
+    """Name, code and number of a region, as Magento's addresses find it: by number, else by code and never by name.
+
+    A number that the country has not got is no region; a text that is no code stands as it was written.
+    """
+    by_code = (one for one in _regions(country) if text and one["code"].upper() == text.upper())
+    found = next((one for one in _regions(country) if one["id"] == id) if id else by_code, None)
     if found is None:
-        if code:
-            raise CommerceError("Region is not available for the selected country")
-        return None, None, None
+        return (None, None, None) if id else (text or None, text or None, None)
     return found["name"], found["code"], found["id"]
 
 
@@ -42,9 +50,8 @@ def made(id: int, given: dict[str, Any]) -> Address:
     country = (given.get("country_code") or "").upper()
     if country and country_of(country) is None:
         raise CommerceError("Country is not available")
+    _check_region(country, given.get("region"), given.get("region_id"))
     name, code, number = region_of(country, given.get("region"), given.get("region_id"))
-    if country in REGION_REQUIRED and name is None:
-        raise CommerceError("Region is required.")
     street = [part for part in given.get("street") or [] if part]
     if len(street) > 2:
         raise CommerceError('"Street Address" cannot contain more than 2 lines.')
@@ -84,6 +91,8 @@ def missing(address: Address | None) -> list[str]:
         "countryId": address and address.country,
     }
     empty = [name for name, value in fields.items() if not value and name not in optional]
+    if address and address.country in REGION_REQUIRED and address.region_id is None:
+        empty += ["regionId"] if _regions(address.country) else [] if address.region else ["region"]
     return [f'"{name}" is required. Enter and try again.' for name in empty]
 
 

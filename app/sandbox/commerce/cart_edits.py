@@ -168,27 +168,26 @@ def update_items(_root: Any, info: Info, input: dict[str, Any] | None = None) ->
 
 
 def _update(context: Call, cart: Cart, item: dict[str, Any]) -> None:
+    """A gift message needs the quantity beside it, too (Magento_QuoteGraphQl, UpdateCartItems)."""
     line, name = cart.line_of(item, decode)
     if not name:
         message = 'Required parameter "cart_item_id" for "cart_items" is missing.'
+        raise _coded(message, "REQUIRED_PARAMETER_MISSING", context)
+    quantity = item.get("quantity")
+    if quantity is None:
+        message = 'Required parameter "quantity" for "cart_items" is missing.'
         raise _coded(message, "REQUIRED_PARAMETER_MISSING", context)
     if line is None:
         raise _coded(f"Could not find cart item with id: {name}.", "COULD_NOT_FIND_CART_ITEM", context, NO_SUCH_ENTITY)
     if item.get("gift_message") is not None:
         line.gift = dict(item["gift_message"])
-    quantity = item.get("quantity")
-    if quantity is None:
-        if item.get("gift_message") is None:
-            message = 'Required parameter "quantity" for "cart_items" is missing.'
-            raise _coded(message, "REQUIRED_PARAMETER_MISSING", context)
-        return
     if quantity <= 0:
         cart.lines.remove(line)
         return
     try:
         check(context.shop, cart, line, quantity)
     except Refused as refused:
-        message = f"Could not update the product with SKU {line.sku}: {refused.message}"
+        message = f"Could not update the product with SKU {line.variant or line.sku}: {refused.message}"
         raise _coded(message, refused.code, context) from refused
     line.quantity = quantity
 

@@ -170,14 +170,14 @@ def _estimated(context: Call, input: dict[str, Any]) -> tuple[Cart, Address]:
     sketch = estimate_address(
         given["country_code"],
         given.get("postcode"),
-        region.get("region_code") or region.get("region"),
+        region.get("region") or region.get("region_code"),
         region.get("region_id"),
     )
     return cart, sketch
 
 
 def estimate_address(country: str, postcode: str | None, region: str | None, region_id: int | None) -> Address:
-    """An address that has only what taxes and shipping depend on."""
+    """An address that has only what taxes and shipping depend on; nothing of it is checked."""
     name, code, number = addresses.region_of(country, region, region_id)
     return Address(0, "", "", [], "", postcode, country, name, code, number, None)
 

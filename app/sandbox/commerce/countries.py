@@ -8,6 +8,11 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+# Countries where Commerce asks for a region, and where it does not ask for a postcode, by default.
+REGION_REQUIRED = {"AU", "BO", "BR", "CA", "CL", "CN", "CO", "EC", "EE", "ES", "HR", "IN", "IT", "LT", "LV", "MX"}
+REGION_REQUIRED |= {"PE", "PL", "PY", "RO", "US", "UY", "VE", "CH"}
+POSTCODE_OPTIONAL = {"HK", "IE", "MO", "PA", "GB"}
+
 # Two letters, three letters, English name.
 _COUNTRIES = """
 AD AND Andorra;AE ARE United Arab Emirates;AF AFG Afghanistan;AG ATG Antigua & Barbuda;AI AIA Anguilla;

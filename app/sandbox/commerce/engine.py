@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
 from graphql import (
     DocumentNode,
     ExecutionResult,
@@ -31,7 +31,8 @@ from .call import Call
 from .errors import INPUT, INTERNAL, PLAIN, CommerceError, Pathless
 from .limits import MAX_COMPLEXITY, MAX_DEPTH, measure
 
-DOCUMENTS = 512
+DOCUMENTS = 2048
+INTROSPECTIONS = 32
 # What Magento's page cache takes; a query with any other root field is not cached (cache-005 to cache-018).
 CACHEABLE = {"products", "category", "categoryList", "categories", "cmsPage", "cmsBlocks", "urlResolver"}
 
@@ -72,8 +73,7 @@ class Engine:
 
     def __init__(self, schema: GraphQLSchema, introspection: bool) -> None:
         self.schema = schema
-        self._rules = [*specified_rules, *([] if introspection else [NoSchemaIntrospectionCustomRule])]
-        self._documents: OrderedDict[str, Prepared] = OrderedDict()
+        self._introspection = introspection
 
     def execute(self, query: str, variables: dict[str, Any], call: Call, get: bool) -> Answer:
         """The reply to a query. `get` says that it came by GET, which may not change anything."""
@@ -81,6 +81,9 @@ class Engine:
         if isinstance(prepared, Answer):
             return prepared
         assert prepared.document is not None
+        if prepared.roots == {"__schema"} and not variables:
+            # Faults break answers, so each has one of its own.
+            return Answer(200, orjson.loads(_introspected(self.schema, query)))
         return _answer(prepared, execute_sync(self.schema, prepared.document, None, call, variables))
 
     async def perform(self, query: str, variables: dict[str, Any], call: Call, get: bool) -> Answer:
@@ -123,23 +126,28 @@ class Engine:
         return prepared
 
     def _prepare(self, query: str) -> Prepared:
-        known = self._documents.get(query)
-        if known is not None:
-            self._documents.move_to_end(query)
-            return known
-        self._documents[query] = prepared = self._read(query)
-        if len(self._documents) > DOCUMENTS:
-            self._documents.popitem(last=False)
-        return prepared
+        return _read(self.schema, self._introspection, query)
 
-    def _read(self, query: str) -> Prepared:
-        try:
-            document = parse(query)
-        except GraphQLSyntaxError as error:
-            return Prepared(None, errors=[_formatted(error)], status=500)
-        errors = [_formatted(error) for error in validate(self.schema, document, self._rules)]
-        operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
-        return Prepared(document, operations[0] if len(operations) == 1 else None, errors)
+
+@functools.lru_cache(maxsize=DOCUMENTS)
+def _read(schema: GraphQLSchema, introspection: bool, query: str) -> Prepared:
+    """A document for a schema, which executables share. Read once per process."""
+    try:
+        document = parse(query)
+    except GraphQLSyntaxError as error:
+        return Prepared(None, errors=[_formatted(error)], status=500)
+    rules = [*specified_rules, *([] if introspection else [NoSchemaIntrospectionCustomRule])]
+    errors = [_formatted(error) for error in validate(schema, document, rules)]
+    operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+    return Prepared(document, operations[0] if len(operations) == 1 else None, errors)
+
+
+@functools.lru_cache(maxsize=INTROSPECTIONS)
+def _introspected(schema: GraphQLSchema, query: str) -> bytes:
+    """The body of the reply to a query about the schema alone, the same for everybody. Made once per process."""
+    prepared = _read(schema, True, query)
+    assert prepared.document is not None
+    return orjson.dumps(_answer(prepared, execute_sync(schema, prepared.document)).body)
 
 
 def _answer(prepared: Prepared, result: ExecutionResult) -> Answer:

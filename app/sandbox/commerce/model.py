@@ -117,6 +117,7 @@ class Category:
     path: tuple[int, ...] = ()
     url_path: str = ""
     children: tuple[int, ...] = ()
+    updated_at: str = "2026-03-02 08:00:00"
     typename: str = "CategoryTree"
 
 

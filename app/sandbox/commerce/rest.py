@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 import orjson
 import pyotp
 
-from . import oauth, rest_sales
+from . import oauth, rest_catalog, rest_sales
 from .accounts import SIGN_IN_FAILED
 from .errors import RestError
 from .index import Index
@@ -313,6 +313,7 @@ ROUTES: list[tuple[str, re.Pattern[str], Callable[[Request], Any], str | None]] 
         ("POST", "integration/admin/token", admin_token, None),
         ("POST", "tfa/provider/google/authenticate", google_authenticate, None),
         ("POST", "integration/customer/token", customer_token, None),
+        *rest_catalog.ROUTES,
         *rest_sales.ROUTES,
     )
 ]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .carts import Address, Cart
 from .checkout import estimate_address
-from .errors import CommerceError, RestError
+from .criteria import searched, unknown_column
+from .errors import RestError
 from .orders import Order
 from .prices import money
 from .rest_orders import COLUMNS, order_body
@@ -118,13 +117,11 @@ def _cart_address(address: Address, cart: Cart) -> dict[str, Any]:
 
 def _sketch(given: dict[str, Any]) -> Address:
     """The address of an estimate; a region that the country has not got is none."""
-    country, region = given.get("country_id") or "", given.get("region_code") or given.get("region")
-    number = given.get("region_id")
-    try:
-        named = region if isinstance(region, str) else None
-        return estimate_address(country, given.get("postcode"), named, int(number) if number else None)
-    except CommerceError:
-        return estimate_address(country, given.get("postcode"), None, None)
+    region, number = given.get("region") or given.get("region_code"), given.get("region_id")
+    named = region if isinstance(region, str) else None
+    return estimate_address(
+        given.get("country_id") or "", given.get("postcode"), named, int(number) if number else None
+    )
 
 
 def estimate(request: Request) -> Any:
@@ -199,88 +196,15 @@ def _order(request: Request) -> Order:
 
 
 def orders(request: Request) -> Any:
-    """Orders by search criteria (ord-000 to ord-004): an unknown field is a 500, a page past the end has no items."""
-    groups, criteria = _criteria(request.query)
-    found = list(request.shop.orders.placed)
-    for group in groups:
-        found = [order for order in found if any(_fits(order, one) for one in group["filters"])]
-    for sort in reversed(criteria.get("sort_orders", [])):
-        found.sort(key=lambda order: _column(order, sort["field"]), reverse=sort["direction"].upper() == "DESC")
-    total, size, page = len(found), criteria.get("page_size"), criteria.get("current_page", 1)
-    items: list[dict[str, Any]] | None = [order_body(order) for order in found]
-    if size and items is not None:
-        items = items[(page - 1) * size : page * size]
-        items = items if items or total == 0 else None
-    return {"items": items, "search_criteria": {"filter_groups": groups, **criteria}, "total_count": total}
-
-
-def _criteria(query: dict[str, list[str]]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """`searchCriteria` as PHP reads it: names in brackets, in snake or camel case."""
-    groups: dict[str, dict[str, dict[str, str]]] = {}
-    sorts: dict[str, dict[str, str]] = {}
-    rest: dict[str, Any] = {}
-    for name, values in query.items():
-        head, *path = name.replace("]", "").split("[")
-        if head not in ("searchCriteria", "search_criteria") or not path:
-            continue
-        first = _snake(path[0])
-        if first == "filter_groups" and len(path) == 5:
-            groups.setdefault(path[1], {}).setdefault(path[3], {})[_snake(path[4])] = values[-1]
-        elif first == "sort_orders" and len(path) == 3:
-            sorts.setdefault(path[1], {})[_snake(path[2])] = values[-1]
-        elif first in ("page_size", "current_page") and values[-1].isdigit():
-            rest[first] = int(values[-1])
-    ordered = [{"field": one.get("field", ""), "direction": one.get("direction", "DESC")} for one in sorts.values()]
-    if ordered:
-        rest = {"sort_orders": ordered, **rest}
-    filters = [
-        {"filters": [{"condition_type": "eq", **one} for _, one in sorted(group.items())]}
-        for _, group in sorted(groups.items())
-    ]
-    return filters, rest
-
-
-def _snake(name: str) -> str:
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+    """Orders by search criteria (ord-000 to ord-004)."""
+    return searched(request.query, list(request.shop.orders.placed), _column, order_body)
 
 
 def _column(order: Order, field: str) -> Any:
     """The value of a column of the order table; any other name is an SQL error on Magento (ord-004, pay-014)."""
     if field not in COLUMNS:
-        report = hashlib.sha256(field.encode()).hexdigest()[:13]
-        message = f"Internal Error. Details are available in Magento log file. Report ID: webapi-{report}"
-        raise RestError(500, message)
+        raise unknown_column(field)
     return COLUMNS[field](order)
-
-
-_TESTS: dict[str, Callable[[Any, Any], bool]] = {
-    "eq": lambda own, given: own == given,
-    "neq": lambda own, given: own != given,
-    "gt": lambda own, given: own > given,
-    "gteq": lambda own, given: own >= given,
-    "from": lambda own, given: own >= given,
-    "lt": lambda own, given: own < given,
-    "lteq": lambda own, given: own <= given,
-    "to": lambda own, given: own <= given,
-}
-
-
-def _fits(order: Order, one: dict[str, str]) -> bool:
-    own, how, given = _column(order, one.get("field", "")), one["condition_type"], one.get("value", "")
-    if how in ("null", "notnull"):
-        return (own is None) == (how == "null")
-    if own is None:
-        return False
-    if how in ("in", "nin"):
-        return (str(own) in given.split(",")) == (how == "in")
-    if how == "like":
-        return given.strip("%").lower() in str(own).lower()
-    if isinstance(own, (int, float)):
-        try:
-            return _TESTS.get(how, _TESTS["eq"])(own, float(given))
-        except ValueError:
-            return False
-    return _TESTS.get(how, _TESTS["eq"])(str(own).lower(), given.lower())
 
 
 def order(request: Request) -> Any:

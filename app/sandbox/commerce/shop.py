@@ -150,6 +150,30 @@ class Shop:
         self._url_keys.pop(product.url_key, None)
         self.journal.append(Change(self.now(), f"cat_p_{product.id}", sku, product))
 
+    def rename_category(self, id: int, name: str) -> None:
+        """Give a category another name, the same in all store views."""
+        category = self.categories[id]
+        category.name, category.updated_at = name, self._stamp()
+        self.journal.append(Change(self.now(), f"cat_c_{id}"))
+
+    def remove_category(self, id: int) -> None:
+        """Delete a category that has none below it. Its products stay."""
+        category = self.categories.pop(id)
+        parent = self.categories.get(category.parent)
+        if parent is not None:
+            parent.children = tuple(child for child in parent.children if child != id)
+        for product in self.products.values():
+            product.categories = tuple(entity for entity in product.categories if entity != id)
+        self.journal.append(Change(self.now(), f"cat_c_{id}"))
+
+    def remove_page(self, identifier: str) -> None:
+        """Delete a CMS page."""
+        page = self.page(identifier)
+        if page is None:
+            raise KeyError(identifier)
+        self.pages.remove(page)
+        self.journal.append(Change(self.now(), f"cms_p_{page.id}"))
+
     def set_page(self, identifier: str, content: Localized, title: Localized | None = None) -> None:
         """Rewrite a CMS page, or add one."""
         page = self.page(identifier)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from .call import Call, Info, call
+from .countries import POSTCODE_OPTIONAL, REGION_REQUIRED
 from .countries import countries as every_country
 from .errors import NO_SUCH_ENTITY, CommerceError
 from .model import Store, uid
@@ -63,6 +64,8 @@ def config(shop: Shop, store: Store, public_url: str) -> dict[str, Any]:
         "title_separator": "-",
         "head_includes": None,
         "default_country": store.country,
+        "countries_with_required_region": ",".join(sorted(REGION_REQUIRED)),
+        "optional_zip_countries": ",".join(sorted(POSTCODE_OPTIONAL)),
         "allow_guests_to_write_product_reviews": "1",
         "product_reviews_enabled": "1",
         "magento_wishlist_general_is_enabled": "1",
