@@ -57,9 +57,7 @@ def main(name: str) -> None:
         from bench.stock import stock  # noqa: PLC0415
 
         app = stock(given["UPSTREAM"], orjson.loads(Path(given["ASKED"]).read_bytes())["query"])
-    uvicorn.run(
-        app, host="127.0.0.1", port=int(given["PORT"]), log_level="warning", access_log=False, lifespan="off"
-    )
+    uvicorn.run(app, host="127.0.0.1", port=int(given["PORT"]), log_level="warning", access_log=False, lifespan="off")
 
 
 if __name__ == "__main__":

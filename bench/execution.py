@@ -203,7 +203,9 @@ def execution(listed: ProductList) -> dict[str, Once]:
 async def measure(products: int, rounds: int, *, parts: bool) -> None:
     """Measures pages of so many products, and prints what came out."""
     transport = Instant(products)
-    settings = Settings(_env_file=None, commerce_url=COMMERCE, commerce_stores="default", catalog_max_page_size=max(SIZES))
+    settings = Settings(
+        _env_file=None, commerce_url=COMMERCE, commerce_stores="default", catalog_max_page_size=max(SIZES)
+    )
     apps = {
         name: create_app(settings, transport=transport, compiled=name == "compiled") for name in ("stock", "compiled")
     }

@@ -15,6 +15,7 @@ from pathlib import Path
 from bench.load import Question, answer_of
 
 ROOT = Path(__file__).parents[1]
+CORES = sorted(os.sched_getaffinity(0))
 PATIENCE = 30.0  # seconds until a server must have answered
 
 
@@ -67,6 +68,12 @@ def family(pid: int) -> list[int]:
     return [pid, *[each for child in children for each in family(child)]]
 
 
+def keep_to(pid: int, core: int) -> None:
+    """Holds a process, and what it will start, to one of the cores that there are, the last one for -1."""
+    if len(CORES) > 1:
+        os.sched_setaffinity(pid, {CORES[core]})
+
+
 def free_port() -> int:
     """A loopback port that nobody listens on."""
     with socket.socket() as probe:
@@ -77,9 +84,16 @@ def free_port() -> int:
 
 @contextmanager
 def started(
-    name: str, command: Sequence[str], port: int, first: Question, folder: Path, settings: Mapping[str, str] | None = None
+    name: str,
+    command: Sequence[str],
+    port: int,
+    first: Question,
+    folder: Path,
+    settings: Mapping[str, str] | None = None,
+    core: int | None = None,
 ) -> Iterator[Server]:
-    """A server, once it has answered its first question; ended in every case. Raises `NotStarted`."""
+    """A server, once it has answered its first question; ended in every case. `core` is as in `keep_to`; without, it
+    shares this program's. Raises `NotStarted`."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(ROOT), **(settings or {})}
     logged = folder / f"{name}.log"
     with logged.open("wb") as log:
@@ -87,6 +101,8 @@ def started(
         process = subprocess.Popen(
             command, cwd=folder, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL, process_group=0
         )
+    if core is not None:
+        keep_to(process.pid, core)
     try:
         while not answer_of(port, first):
             if process.poll() is not None or time.monotonic() - spawned > PATIENCE:

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 import orjson
+import redis
 
 from app.main import create_app
 from app.settings import Settings
@@ -55,8 +56,9 @@ class Stage:
         self.requests = {size: asyncio.run(_request_of(size)) for size in SIZES}
         self.request_file = folder / "asked.json"
         self.request_file.write_bytes(self.requests[SIZES[0]])
-        self.upstream = self._upstream("upstream", [])
-        self.slow = self._upstream("slow", ["--latency", str(LATENCY)])
+        self.upstream = self._upstream("upstream", []).port
+        self.slow_server = self._upstream("slow", ["--latency", str(LATENCY)])
+        self.slow = self.slow_server.port
         self.commerce_pages = {
             size: orjson.loads(answer_of(self.upstream, Question.post("/graphql", body)))["data"]
             for size, body in self.requests.items()
@@ -64,11 +66,11 @@ class Stage:
         self._pages: dict[int, Any] = {}
         self.page_file = folder / "page.json"
 
-    def _upstream(self, name: str, options: Sequence[str]) -> int:
+    def _upstream(self, name: str, options: Sequence[str]) -> Server:
         port = free_port()
         command = [sys.executable, "-m", "bench.upstream", "--port", str(port), *options]
         first = Question.post("/graphql", self.requests[SIZES[0]])
-        return self._ending.enter_context(started(name, command, port, first, self.folder)).port
+        return self._ending.enter_context(started(name, command, port, first, self.folder))
 
     def start(self, contender: Contender) -> Server:
         """Starts one for the whole run. Raises `NotStarted`."""
@@ -80,7 +82,7 @@ class Stage:
         port = free_port()
         settings = {**contender.settings, "PORT": str(port), "LISTEN_PORT": str(port)}
         name = "".join(each if each.isalnum() else "-" for each in contender.name)
-        with started(name, contender.command, port, contender.asked(SIZES[0]), self.folder, settings) as server:
+        with started(name, contender.command, port, contender.asked(SIZES[0]), self.folder, settings, 0) as server:
             yield server
 
     def learn(self, ours: Server) -> None:
@@ -93,6 +95,8 @@ class Stage:
             self._pages[size] = told["data"]
             if size == SIZES[0]:
                 self.page_file.write_bytes(answer)
+                with redis.from_url(self.redis) as client:
+                    client.set("page", answer)
 
     def right(self, size: int) -> Any:
         """The data of the right answer."""
@@ -137,6 +141,7 @@ class Stage:
             "REDIS_STATE_URL": self.redis,
             "REDIS_CACHE_URL": self.redis,
             "SESSION_KEYS": base64.b64encode(secrets.token_bytes(32)).decode(),
+            "COMMERCE_WEBHOOK_SECRETS": secrets.token_urlsafe(32),
             "METRICS": "true",
             "LOG_LEVEL": "warning",
             **settings,
@@ -190,7 +195,9 @@ class Stage:
         port = free_port()
         command = [sys.executable, "-m", "app.sandbox.commerce", "--port", str(port), "--version", "2.4.8"]
         first = Question.post("/graphql", b'{"query": "{ storeConfig { store_code } }"}')
-        return self._ending.enter_context(started("commerce", [*command, "--endless-stock"], port, first, self.folder)).port
+        return self._ending.enter_context(
+            started("commerce", [*command, "--endless-stock"], port, first, self.folder)
+        ).port
 
     def adding(self, port: int) -> Question:
         """A line put into a cart that there is already."""

@@ -232,9 +232,7 @@ class Category:
                 for facet in found["aggregations"]
                 if facet["attribute_code"] != "category_uid"
             ],
-            sorts=[
-                SortOption(**option, is_default=option["value"] == sorts["default"]) for option in sorts["options"]
-            ],
+            sorts=[SortOption(**option, is_default=option["value"] == sorts["default"]) for option in sorts["options"]],
         )
 
 
