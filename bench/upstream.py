@@ -70,13 +70,14 @@ def filled(answer: bytes) -> bytes:
     """An answer with as many products as the page that was asked for has places. Their names are plain text: the peers
     would not decode what Commerce has encoded."""
     found = orjson.loads(answer)
-    listed = (found.get("data") or {}).get("products") or {}
-    items = listed.get("items") or []
-    size = (listed.get("page_info") or {}).get("page_size")
-    if not items or not size:
-        return answer
-    listed["items"] = [{**items[number % len(items)], "sku": f"SKU-{number}"} for number in range(size)]
-    return unescape(orjson.dumps(found).decode()).encode()
+    # A supergraph asks under names of its own.
+    for listed in (found.get("data") or {}).values():
+        items = listed.get("items") if isinstance(listed, dict) else None
+        size = (listed.get("page_info") or {}).get("page_size") if items else None
+        if items and size:
+            listed["items"] = [{**items[number % len(items)], "sku": f"SKU-{number}"} for number in range(size)]
+            return unescape(orjson.dumps(found).decode()).encode()
+    return answer
 
 
 def main() -> None:

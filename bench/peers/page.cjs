@@ -49,7 +49,7 @@ const product = (node) => {
   };
 };
 
-function category(data, pageSize) {
+function category(data) {
   const found = data.categories.items[0];
   const { products } = data;
   return {
@@ -63,7 +63,6 @@ function category(data, pageSize) {
     products: {
       total: products.total_count,
       page: 1,
-      pageSize,
       pages: products.page_info.total_pages,
       items: products.items.map(product),
       facets: products.aggregations

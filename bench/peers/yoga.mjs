@@ -18,7 +18,7 @@ const yoga = createYoga({
         // One call for the category and its products, as ours makes.
         category: async (_, { urlPath }, __, info) => {
           const { size } = info.variableValues;
-          return page.category(await page.ask(urlPath, size), size);
+          return page.category(await page.ask(urlPath, size));
         },
       },
     },
