@@ -157,10 +157,16 @@ def measure(stage: Stage, rounds: int, *, others: bool) -> tuple[str, str]:
     def subject(each: Contender, colour: str, size: int = SIZES[0], connections: int = CONNECTIONS) -> Subject:
         return Subject(each.name, running[each.name], [each.asked(size)] * connections, colour)
 
+    said("a line put into a cart")
+    buying = stage.start(stage.buying())
+    adding = Subject("cartAdd", buying, [stage.adding(buying.port) for _ in range(8)], OURS)
+    interleaved([adding], rounds, warm=1.0)
     said("the page")
     kept = [subject(*each) for each in who.kept]
     plain = [subject(*each) for each in who.plain]
     interleaved([*kept, *plain], rounds)
+    kept_rows, plain_rows = [each.row() for each in kept], [each.row() for each in plain]
+    said(pages(kept_rows, kept_rows[0]) + pages(plain_rows, plain_rows[0]))
     said("growth")
     grown = {each.name: [subject(each, colour, size) for size in SIZES] for each, colour in who.plain}
     interleaved([each for sizes in grown.values() for each in sizes], max(3, rounds // 3), warm=0.5)
@@ -168,13 +174,8 @@ def measure(stage: Stage, rounds: int, *, others: bool) -> tuple[str, str]:
     direct = Subject("", stage.slow_server, [Question.post("/graphql", stage.requests[SIZES[0]])] * 8)
     late = [subject(each, colour, connections=8) for each, colour in who.slow]
     interleaved([direct, *late], rounds, warm=1.0)
-    said("a line put into a cart")
-    buying = stage.start(stage.ours("Vitrine with carts", stage.commerce()))
-    adding = Subject("cartAdd", buying, [stage.adding(buying.port) for _ in range(8)], OURS)
-    interleaved([adding], rounds, warm=1.0)
     after = {name: server.memory()[0] for name, server in {**running, "Vitrine with carts": buying}.items()}
 
-    kept_rows, plain_rows = [each.row() for each in kept], [each.row() for each in plain]
     size = fields(stage.right(SIZES[0]))
     text = "\n".join(
         [

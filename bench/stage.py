@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -198,6 +198,11 @@ class Stage:
         return self._ending.enter_context(
             started("commerce", [*command, "--endless-stock"], port, first, self.folder)
         ).port
+
+    def buying(self) -> Contender:
+        """Vitrine before a stand-in that keeps carts."""
+        ours = self.ours("Vitrine with carts", self.commerce())
+        return replace(ours, asked=lambda _: Question.post("/graphql", b'{"query": "{ store { name } }"}'))
 
     def adding(self, port: int) -> Question:
         """A line put into a cart that there is already."""
