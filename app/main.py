@@ -14,6 +14,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from app.attempts import Attempts
@@ -43,7 +44,8 @@ from app.storefront.context import Context
 from app.storefront.endpoint import Endpoint, Public, graphiql_page, refusal
 from app.storefront.limits import Limits
 from app.storefront.links import Links
-from app.storefront.responses import Responses
+from app.storefront.questions import Questions
+from app.storefront.responses import Hits, Responses
 from app.storefront.schema import PUBLIC, build_schema
 from app.storefront.shopper import Shopper
 from app.telemetry import Metrics, log
@@ -59,35 +61,6 @@ CORS_HEADERS = (
     RECAPTCHA,
     "Traceparent",
 )
-DEFAULT_QUERY = """\
-# What a search finds. Headers, below:
-# {"Store": "de"} or {"Content-Currency": "EUR"}
-
-query Search {
-  search(text: "jacket", pageSize: 5) {
-    total
-    items {
-      __typename
-      sku
-      name
-      url
-      inStock
-      price {
-        final { amount currency }
-        regular { amount }
-      }
-      rating { average count }
-    }
-    facets {
-      attribute
-      label
-      options { label value count }
-    }
-  }
-  store { name locale currencies }
-  navigation(depth: 1) { name urlPath }
-}
-"""
 
 
 @dataclass
@@ -266,6 +239,19 @@ def credentials(settings: Settings) -> Credentials | None:
     return None
 
 
+class Application(FastAPI):
+    """FastAPI, behind what answers without it: `front`, which has `behind` for all else."""
+
+    front: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await (self.front or self.behind)(scope, receive, send)
+
+    async def behind(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """FastAPI itself."""
+        await super().__call__(scope, receive, send)
+
+
 def create_app(
     settings: Settings,
     *,
@@ -276,7 +262,7 @@ def create_app(
     """The whole application for these settings; `transport` stands in for the network in tests, `understand` is
     `Shop`'s, and `compiled` is as in `build_schema`."""
     parts = build_parts(settings, transport=transport, understand=understand)
-    app = FastAPI(
+    app = Application(
         title="Vitrine",
         lifespan=partial(_lifespan, parts),
         openapi_url=None,
@@ -295,10 +281,15 @@ def create_app(
         app.add_middleware(
             Responses,
             cache=parts.cache,
-            context_of=parts.context_of,
-            public=PUBLIC,
             fresh=settings.cache_content,
             error=settings.cache_error,
+            metrics=parts.metrics,
+        )
+        app.front = Hits(
+            app.behind,
+            parts.cache,
+            Questions(parts.context_of, PUBLIC),
+            origins=public.allowed_origins,
             metrics=parts.metrics,
         )
     if settings.trusted_proxies:
@@ -329,7 +320,7 @@ def create_app(
         largest_body=settings.graphql_max_bytes,
         public=public,
         sessions=sessions_of(parts),
-        page=graphiql_page(DEFAULT_QUERY) if settings.graphiql else None,
+        page=graphiql_page(graphiql.DEFAULT_QUERY) if settings.graphiql else None,
     )
     app.router.routes.append(Route("/graphql", endpoint=endpoint.__call__, methods=["GET", "POST"]))
     if parts.sources is not None:

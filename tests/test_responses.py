@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from app.sandbox.commerce import Fault
-from app.storefront.responses import is_public
+from app.storefront.questions import is_public
 from app.storefront.schema import PUBLIC, build_schema
 from tests.conftest import Api
 from tests.redis_server import flush
