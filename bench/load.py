@@ -43,11 +43,6 @@ class Question:
         lines = [f"POST {path} HTTP/1.1", *HEADERS, "Content-Type: application/json", f"Content-Length: {len(body)}"]
         return cls("\r\n".join([*lines, *headers, "", ""]).encode() + body, check)
 
-    @classmethod
-    def get(cls, path: str, check: Callable[[bytes], bool] = lambda _: True) -> Question:
-        """A GET."""
-        return cls("\r\n".join([f"GET {path} HTTP/1.1", *HEADERS, "", ""]).encode(), check)
-
 
 class Reader:
     """Takes an answer apart (RFC 9112): a body of a known length, or in chunks."""

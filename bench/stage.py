@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import itertools
 import secrets
 import shutil
 import subprocess
@@ -13,7 +14,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import orjson
 import redis
@@ -64,6 +64,7 @@ class Stage:
             for size, body in self.requests.items()
         }
         self._pages: dict[int, Any] = {}
+        self._numbers = itertools.count()
         self.page_file = folder / "page.json"
 
     def _upstream(self, name: str, options: Sequence[str]) -> Server:
@@ -108,10 +109,9 @@ class Stage:
         """The page, by POST."""
         return Question.post("/graphql", _body(size), self._check(size))
 
-    def page_got(self, size: int) -> Question:
-        """The page, by GET."""
-        variables = quote(orjson.dumps({"path": "apparel", "size": size}).decode())
-        return Question.get(f"/graphql?query={quote(PAGE)}&variables={variables}", self._check(size))
+    def page_apart(self, size: int) -> Question:
+        """The page, asked in words that nobody has used before: what many wait for is read from Redis once."""
+        return Question.post("/graphql", _body(size, f"# {next(self._numbers)}"), self._check(size))
 
     def _commerce_page(self, size: int) -> Question:
         return Question.post("/graphql", self.requests[size], same_data(self.commerce_pages[size]))
@@ -199,6 +199,10 @@ class Stage:
             started("commerce", [*command, "--endless-stock"], port, first, self.folder)
         ).port
 
+    def shared(self, name: str) -> Contender:
+        """Vitrine without a cache in its process: every answer comes from Redis."""
+        return replace(self.ours(name, self.upstream, CACHE_LOCAL="0"), asked=self.page_apart)
+
     def buying(self) -> Contender:
         """Vitrine before a stand-in that keeps carts."""
         ours = self.ours("Vitrine with carts", self.commerce())
@@ -227,8 +231,8 @@ def peers() -> str:
     return "" if done.returncode == 0 else "npm could not install them"
 
 
-def _body(size: int) -> bytes:
-    return orjson.dumps({"query": PAGE, "variables": {"path": "apparel", "size": size}})
+def _body(size: int, remark: str = "") -> bytes:
+    return orjson.dumps({"query": PAGE + remark, "variables": {"path": "apparel", "size": size}})
 
 
 def _added(body: bytes) -> bool:
