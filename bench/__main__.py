@@ -36,6 +36,7 @@ STARTS = 5
 DOCUMENT = ROOT / "docs" / "bench.md"
 PICTURE = ROOT / "docs" / "bench.svg"
 FIGURES = "<!-- figures -->\n"
+OWN_LOAD = 2.5  # what this and what it asks make themselves, at most
 
 
 @dataclass
@@ -58,7 +59,7 @@ class Subject:
             started = time.monotonic()
             asyncio.run(ask(self.server.port, self.asked, self.times))
             each = (time.monotonic() - started) / self.times
-            self.times = max(len(self.asked), min(20_000, int(BLOCK / each)))
+            self.times = max(len(self.asked), 8, min(20_000, int(BLOCK / each)))
             if time.monotonic() > until:
                 return
 
@@ -171,8 +172,8 @@ def measure(stage: Stage, rounds: int, *, others: bool) -> tuple[str, str]:
     grown = {each.name: [subject(each, colour, size) for size in SIZES] for each, colour in who.plain}
     interleaved([each for sizes in grown.values() for each in sizes], max(3, rounds // 3), warm=0.5)
     said("added latency")
-    direct = Subject("", stage.slow_server, [Question.post("/graphql", stage.requests[SIZES[0]])] * 8)
-    late = [subject(each, colour, connections=8) for each, colour in who.slow]
+    direct = Subject("", stage.slow_server, [Question.post("/graphql", stage.requests[SIZES[0]])])
+    late = [subject(each, colour, connections=1) for each, colour in who.slow]
     interleaved([direct, *late], rounds, warm=1.0)
     after = {name: server.memory()[0] for name, server in {**running, "Vitrine with carts": buying}.items()}
 
@@ -233,13 +234,14 @@ def said(what: str) -> None:
     print(f"... {what}", file=sys.stderr, flush=True)
 
 
-def conditions(rounds: int, others: str, load: float) -> str:
-    """When, on what and how it was measured."""
-    busy = f"; the machine had other work, too (load {load:.1f} before the start)" if load > 0.5 else ""
-    versions = f"CPython {platform.python_version()}" + (f"; no peers: {others}" if others else "")
+def conditions(rounds: int, lacking: str, before: float, after: float) -> str:
+    """When, on what and how it was measured; the loads are averages of a minute, before it and at its end."""
+    other = before > 0.5 or after > OWN_LOAD
+    busy = f" The machine had other work, too (load {before:.1f} before, {after:.1f} at the end)." if other else ""
+    peerless = f" Without the others: {lacking}." if lacking else ""
     return (
-        f"Measured {time.strftime('%Y-%m-%d', time.gmtime())} on {os.cpu_count()} cores, {versions}, "
-        f"medians of {rounds} rounds, {CONNECTIONS} connections{busy}.\n"
+        f"Measured {time.strftime('%Y-%m-%d', time.gmtime())} on {os.cpu_count()} cores with CPython "
+        f"{platform.python_version()}: medians of {rounds} rounds, {CONNECTIONS} connections.{busy}{peerless}\n"
     )
 
 
@@ -256,7 +258,7 @@ def main() -> None:
     keep_to(os.getpid(), -1)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as ending:
         text, picture = measure(Stage(Path(folder), ending), given.rounds, others=not lacking)
-    told = f"{conditions(given.rounds, lacking, load)}\n{text}"
+    told = f"{conditions(given.rounds, lacking, load, os.getloadavg()[0])}\n{text}"
     print(told)
     if given.write:
         before = DOCUMENT.read_text().partition(FIGURES)[0]
