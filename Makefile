@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test check format browser redis schema schemas conformance storm bench pages live graphiql lock clean
+.PHONY: help install demo test check format browser redis identity schema schemas conformance storm bench pages live graphiql lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -22,7 +22,7 @@ $(STAMP): requirements/dev.txt pyproject.toml
 demo: $(STAMP) ## the API on 127.0.0.1:8000 beside a stand-in Commerce, no account and no server needed
 	@$(BIN)/vitrine demo
 
-test: check browser redis ## format, lint, types, imports, and all tests
+test: check browser redis identity ## format, lint, types, imports, and all tests
 	@$(BIN)/python -m pytest -n 2 $(PYTEST)
 
 check: $(STAMP) ## format, lint, types, imports, unused dependencies
@@ -41,6 +41,13 @@ browser:
 
 redis:
 	@command -v redis-server >/dev/null || $(call apt,redis-server)
+
+# Tests of signing in run against a certified provider, which is a Node program.
+identity: tests/identity/node_modules/.package-lock.json
+
+tests/identity/node_modules/.package-lock.json: tests/identity/package-lock.json
+	@command -v npm >/dev/null || $(call apt,npm)
+	@cd tests/identity && npm ci --silent && touch node_modules/.package-lock.json
 
 apt = { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1) >/dev/null; } || \

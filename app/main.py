@@ -17,9 +17,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from app import sign_in
 from app.attempts import Attempts
 from app.auth.caller import RECAPTCHA, Caller, HandingOn
-from app.auth.keys import KeyRing
 from app.auth.origin import origin_of, parse_origins
 from app.auth.sessions import Sessions
 from app.cache import Cache, Listening, Local, Shared
@@ -37,6 +37,7 @@ from app.http import Breaker, Upstream
 from app.idempotency import Once
 from app.redis_client import MEMORY, connect
 from app.settings import Settings
+from app.sign_in import SignIn, build_sign_in
 from app.sources import Sources, build_sources, end
 from app.state import State
 from app.storefront import graphiql
@@ -80,6 +81,7 @@ class Parts:
     guest_orders: GuestOrders
     estimates: Estimates
     once: Once
+    sign_in: SignIn | None
     settings: Settings
 
     def links_of(self, view: StoreView) -> Links:
@@ -157,6 +159,7 @@ def build_parts(
         lambda: shop.reads,
         rest,
         state,
+        shop=settings.commerce_base,
         max_execution=settings.commerce_max_execution,
         patience=settings.order_patience,
         margin=settings.order_margin,
@@ -186,6 +189,7 @@ def build_parts(
         guest_orders,
         estimates,
         once,
+        build_sign_in(settings, state, metrics, transport),
         settings,
     )
 
@@ -209,16 +213,8 @@ def lifetimes_of(settings: Settings) -> Lifetimes:
 
 
 def sessions_of(parts: Parts) -> Sessions | None:
-    """The sessions, where the settings give them a place and keys. Raises `ValueError` for keys that are none."""
-    keys = parts.settings.session_keys.get_secret_value()
-    if not keys or not parts.state.configured:
-        return None
-    return Sessions(
-        parts.state,
-        KeyRing.of(keys),
-        idle=parts.settings.session_idle,
-        absolute=parts.settings.session_absolute,
-    )
+    """The sessions of these parts. Raises `ValueError` for keys that are none."""
+    return sign_in.sessions_of(parts.settings, parts.state)
 
 
 def credentials(settings: Settings) -> Credentials | None:
@@ -325,6 +321,8 @@ def create_app(
     app.router.routes.append(Route("/graphql", endpoint=endpoint.__call__, methods=["GET", "POST"]))
     if parts.sources is not None:
         app.router.routes.extend(parts.sources.webhooks.routes())
+    if parts.sign_in is not None:
+        app.router.routes.extend(parts.sign_in.routes())
     if settings.graphiql:
         app.router.routes.extend(graphiql.assets())
     if settings.metrics:
@@ -362,6 +360,8 @@ async def _lifespan(parts: Parts, app: FastAPI) -> AsyncIterator[None]:
         await parts.cache.close()
         if parts.sources is not None:
             await parts.sources.close()
+        if parts.sign_in is not None:
+            await parts.sign_in.close()
         await parts.upstream.close()
         await parts.state.close()
 

@@ -16,6 +16,7 @@ GROUPS = {
     "tests/test_api_storm.py": PROCESSES,
     "tests/test_orders_storm.py": PROCESSES,
     "tests/test_graphiql.py": PROCESSES,
+    "tests/test_sign_in_browser.py": PROCESSES,
     "tests/test_cli.py": PROCESSES,
     "tests/test_doctor.py": PROCESSES,
     "tests/test_redis_away.py": PROCESSES,

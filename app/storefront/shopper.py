@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -164,12 +164,13 @@ class Shopper:
         """The cart that an idempotency key was about, if it was about any."""
         return ((await self._own(website)).placing or {}).get(_short(key))
 
-    async def bind(self, website: str, key: str, cart_id: str, quote: int) -> None:
-        """Notes which cart a key is about, before its order is placed: the same key never means another one."""
+    async def bind(self, website: str, key: str, cart_id: str, quote: int, agreed: Sequence[str]) -> None:
+        """Notes which cart a key is about and which agreements were given with it, before its order is placed: the same
+        key never means another one."""
 
         def tie(own: _Own) -> _Own:
             others = [pair for pair in (own.placing or {}).items() if pair[0] != _short(key)]
-            mine = (_short(key), {"id": cart_id, "quote": quote, "made": True})
+            mine = (_short(key), {"id": cart_id, "quote": quote, "made": True, "agreed": list(agreed)})
             cart = {**own.cart, "quote": quote} if own.cart and _is(own.cart, cart_id) else own.cart
             return replace(own, cart=cart, placing=dict([*others[1 - KEYS :], mine]))
 
