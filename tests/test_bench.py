@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 from xml.etree import ElementTree
 
@@ -10,7 +11,7 @@ import pytest
 
 from bench.load import Question, Reader, WrongAnswer, ask, same_data
 from bench.report import OURS, PEER, Row, milliseconds, pages, plot, slope, table, times
-from bench.servers import cpu_of, family, memory_of
+from bench.servers import ROOT, cpu_of, family, memory_of
 
 OURS_ROW = Row("Vitrine", [0.0001, 0.0009, 0.0002], [9_000, 10_000, 1_000], OURS)
 OTHER_ROW = Row("<Other> & co", [0.002, 0.001, 0.003], [500, 400, 450], PEER)
@@ -59,6 +60,16 @@ def test_the_plot_is_an_image_whose_bars_are_as_long_as_what_they_tell() -> None
     assert [bar.get("fill") for bar in bars] == [OURS, PEER]
     texts = [text.text for text in image.iter(f"{space}text")]
     assert texts == ["Speed & more", "cached", "Vitrine", "0.200 ms", "<Other> & co", "2.00 ms"]
+
+
+def test_the_plot_and_the_tables_are_of_one_run() -> None:
+    told = (ROOT / "docs" / "bench.md").read_text()
+    image = ElementTree.fromstring((ROOT / "docs" / "bench.svg").read_text())
+    texts = [text.text or "" for text in image.iter("{http://www.w3.org/2000/svg}text")]
+    bars = [pair for pair in itertools.pairwise(texts) if pair[1].endswith(" ms") and not pair[1].startswith("not")]
+    assert len(bars) >= 6
+    rows = {tuple(cell.strip() for cell in line.split("|")[1:3]) for line in told.splitlines() if line.startswith("| ")}
+    assert set(bars) <= rows
 
 
 @pytest.mark.parametrize(
