@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from html import escape
 from statistics import median
 
-WIDTH = 760
+WIDTH = 800
 BAR = 16
 ROW = 26
-LEFT = 270
+LEFT = 310
 RIGHT = 120
 TOP = 64
 OURS, PEER, FLOOR = "#2563eb", "#9ca3af", "#d1d5db"
