@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test check format browser redis identity schema schemas conformance storm bench live graphiql lock clean
+.PHONY: help install demo test check format browser redis identity schema schemas conformance storm bench pages live graphiql lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -82,8 +82,11 @@ storm: $(STAMP) ## 1,000 carts ordered five times at once while Commerce and Red
 		$(BIN)/python -m tests.cache_machine --histories 1000 --seed 1 --sabotage Without$$rule; \
 		[ $$? = 3 ] || { echo "without its $$rule a history must go wrong (status 3), and none did"; exit 1; }; done
 
-bench: $(STAMP) ## CPU time of a category page, with compiled functions and by graphql-core alone
-	@$(BIN)/python -m bench.execution
+bench: $(STAMP) redis ## the speed figures of the README, beside others where npm is there: ten minutes; writes docs/bench.*
+	@$(BIN)/python -m bench --write
+
+pages: $(STAMP) ## CPU time of a category page, with compiled functions and by graphql-core alone
+	@$(BIN)/python -m bench.execution --parts
 
 live: $(STAMP) ## the journeys against a real Commerce: make live COMMERCE_URL=https://... [LIVE_WRITE=1: order, too]
 	@test -n "$(COMMERCE_URL)" || { echo 'say which Commerce: make live COMMERCE_URL=https://shop.example.com'; exit 1; }

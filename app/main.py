@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -14,18 +14,19 @@ from fastapi import FastAPI, Request, Response
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from app import sign_in
 from app.attempts import Attempts
 from app.auth.caller import RECAPTCHA, Caller, HandingOn
 from app.auth.origin import origin_of, parse_origins
-from app.auth.sessions import Sessions, token_of
+from app.auth.sessions import Sessions
 from app.cache import Cache, Listening, Local, Shared
 from app.commerce.cached import CachedReads
 from app.commerce.capabilities import Understand, from_introspection
 from app.commerce.client import GraphQL, StoreContext
-from app.commerce.customers import Customer, Customers
+from app.commerce.customers import Customers
 from app.commerce.estimates import Estimates
 from app.commerce.freshness import Lifetimes
 from app.commerce.guest_orders import GuestOrders
@@ -45,9 +46,10 @@ from app.storefront.context import Context
 from app.storefront.endpoint import Endpoint, Public, graphiql_page, refusal
 from app.storefront.limits import Limits
 from app.storefront.links import Links
-from app.storefront.responses import Responses
+from app.storefront.questions import Questions
+from app.storefront.responses import Hits, Responses
 from app.storefront.schema import PUBLIC, build_schema
-from app.storefront.shopper import Shopper, customer_of
+from app.storefront.shopper import Shopper, customer_behind
 from app.telemetry import Metrics, log
 
 CACHE_TIMEOUT = 1.0  # seconds; the cache itself waits much shorter for what somebody waits for
@@ -99,14 +101,10 @@ class Parts:
     async def open_context(self, asked: StoreContext, shopper: Shopper, caller: Caller) -> Context:
         """A request's context. Raises `UnknownStore`, `UnknownCurrency` or an `UpstreamError`."""
         view = await self.shop.view(asked)
+        kept = self.cache if self.settings.cached else None
         return Context(
             self.shop.reads,
-            CachedReads(
-                self.shop.reads,
-                self.customers,
-                self.cache if self.settings.cached else None,
-                lifetimes_of(self.settings),
-            ),
+            CachedReads(self.shop.reads, self.customers, kept, lifetimes_of(self.settings)),
             asked,
             view,
             views=tuple(self.shop.views.values()),
@@ -241,6 +239,19 @@ def credentials(settings: Settings) -> Credentials | None:
     return None
 
 
+class Application(FastAPI):
+    """FastAPI, behind what answers without it: `front`, which has `behind` for all else."""
+
+    front: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await (self.front or self.behind)(scope, receive, send)
+
+    async def behind(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """FastAPI itself."""
+        await super().__call__(scope, receive, send)
+
+
 def create_app(
     settings: Settings,
     *,
@@ -251,7 +262,7 @@ def create_app(
     """The whole application for these settings; `transport` stands in for the network in tests, `understand` is
     `Shop`'s, and `compiled` is as in `build_schema`."""
     parts = build_parts(settings, transport=transport, understand=understand)
-    app = FastAPI(
+    app = Application(
         title="Vitrine",
         lifespan=partial(_lifespan, parts),
         openapi_url=None,
@@ -271,11 +282,15 @@ def create_app(
         app.add_middleware(
             Responses,
             cache=parts.cache,
-            context_of=parts.context_of,
-            customer_of=partial(_customer_of, sessions, origin_of(settings.public_url).startswith("https://")),
-            public=PUBLIC,
             fresh=settings.cache_content,
             error=settings.cache_error,
+            metrics=parts.metrics,
+        )
+        app.front = Hits(
+            app.behind,
+            parts.cache,
+            Questions(parts.context_of, partial(customer_behind, sessions, public.secure), PUBLIC),
+            origins=public.allowed_origins,
             metrics=parts.metrics,
         )
     if settings.trusted_proxies:
@@ -354,11 +369,6 @@ async def _lifespan(parts: Parts, app: FastAPI) -> AsyncIterator[None]:
             await parts.sign_in.close()
         await parts.upstream.close()
         await parts.state.close()
-
-
-async def _customer_of(sessions: Sessions | None, secure: bool, headers: Mapping[str, str]) -> Customer | None:
-    """Who has signed in under the session of a request. Raises `BadRequest` or `StateUnavailable`."""
-    return await customer_of(sessions, token_of(headers, secure=secure))
 
 
 async def _healthz() -> Response:

@@ -17,7 +17,7 @@ from tests.sign_in_stage import COOKIE, Browser, Clock, Stage, query_of, staged
 
 SCHEME, LINK = "com.example.shop:/signed-in", "https://app.example/signed-in?from=login"
 APPS = f"{SCHEME}, {LINK}"
-VERIFIER = secrets.token_urlsafe(32)
+VERIFIER = "nT-2QhdGHIE_fH1vh5akop0BG8EXDPyjksKmCXJ9zag"  # the same in every worker, for it names tests
 
 
 @pytest.fixture

@@ -26,7 +26,8 @@ from app.errors import BadRequest, Rejected, UnknownCurrency, UnknownStore, Upst
 from app.storefront import graphiql
 from app.storefront.context import Context
 from app.storefront.masking import public_errors
-from app.storefront.responses import CUSTOMER, RECORDING, Recording
+from app.storefront.questions import CUSTOMER
+from app.storefront.responses import RECORDING, Recording
 from app.storefront.schema import Schema
 from app.storefront.shopper import Shopper, customer_of
 from app.telemetry import Metrics, log

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from app.auth.sessions import Session, SessionEnded, Sessions, is_signed_in
+from app.auth.sessions import Session, SessionEnded, Sessions, is_signed_in, token_of
 from app.commerce.customers import Customer
 from app.errors import StateUnavailable
 
@@ -45,6 +45,12 @@ async def customer_of(sessions: Sessions | None, token: str | None) -> Customer 
     session = await sessions.open(token)
     kept = session.data.get(CUSTOMER) if session is not None else None
     return Customer(kept["token"], kept["group"]) if kept else None
+
+
+async def customer_behind(sessions: Sessions | None, secure: bool, headers: Mapping[str, str]) -> Customer | None:
+    """Who has signed in under the session of a request; `secure` as in `token_of`. Raises `BadRequest` for a session
+    that is given in two ways, or `StateUnavailable`."""
+    return await customer_of(sessions, token_of(headers, secure=secure))
 
 
 async def sign_in(sessions: Sessions, session: Session, customer: Customer) -> Session:
