@@ -10,6 +10,7 @@ import httpx2
 from starlette.routing import Route
 
 from app.auth.discovery import LARGEST
+from app.auth.end_session import EndSessions
 from app.auth.keys import KeyRing
 from app.auth.native import Codes
 from app.auth.oidc import Logins
@@ -74,7 +75,9 @@ def build_sign_in(
     logins = Logins(providers, upstreams, state, keys, public_url=settings.public_url, clock=clock)
     return_to = ReturnTo(origin, home=origin_of_storefront(settings.storefront_url), origins=others, apps=apps)
     place = Place(origin, others, settings.session_absolute)
-    return SignIn(logins, Doors(logins, sessions, Codes(state, keys, clock), return_to, place, metrics), upstreams)
+    codes = Codes(state, keys, clock)
+    end_sessions = EndSessions(logins, state, keys, public_url=settings.public_url, clock=clock)
+    return SignIn(logins, Doors(logins, sessions, codes, end_sessions, return_to, place, metrics), upstreams)
 
 
 def _upstream(

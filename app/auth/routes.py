@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from app.auth.end_session import PATH, STATE, EndSessions
 from app.auth.identity import IDENTITY, Identity
 from app.auth.native import CHALLENGE, Codes
 from app.auth.oidc import Failed, Logins, Wish
@@ -69,12 +70,13 @@ class Doors:
         logins: Logins,
         sessions: Sessions,
         codes: Codes,
+        end_sessions: EndSessions,
         return_to: ReturnTo,
         place: Place,
         metrics: Metrics,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._logins, self._sessions, self._codes = logins, sessions, codes
+        self._logins, self._sessions, self._codes, self._end_sessions = logins, sessions, codes, end_sessions
         self._return_to, self._place, self._metrics, self._clock = return_to, place, metrics, clock
 
     def routes(self) -> list[Route]:
@@ -86,6 +88,7 @@ class Doors:
             ("/auth/session", "GET", self._session),
             ("/auth/token", "POST", self._token),
             ("/auth/logout", "POST", self._logout),
+            (PATH, "GET", self._end_session),
         ]
         return [Route(path, endpoint=self._guarded(door, method), methods=[method]) for path, method, door in doors]
 
@@ -221,13 +224,27 @@ class Doors:
 
     async def _logout(self, request: Request) -> Response:
         check_unsafe(request.headers, self._place.allowed_origins, self._place.origin)
+        query = dict(request.query_params)
+        if len(query) != len(request.query_params.multi_items()) or not set(query) <= {"return_to", "state"}:
+            raise LoginRefused(Reason.REQUEST, "a parameter is unknown or given twice")
+        target, state = None, query.get("state")
+        if "return_to" in query:
+            target = self._return_to.check(query["return_to"])
+        if state is not None and (target is None or not STATE.fullmatch(state)):
+            raise LoginRefused(Reason.REQUEST, "state goes with a return_to, and has 255 printable characters at most")
         session = await self._sessions.open(token_of(request.headers, secure=self._place.secure))
+        identity = Identity.of(session.data) if session is not None else None
         if session is not None:
             await self._sessions.end(session)
             log.info("logout.finished")
-        response = _json({"signedIn": False})
+        # Last: a provider that is away keeps nobody signed in here.
+        way = await self._end_sessions.way(identity, target, state) if identity is not None else None
+        response = _json({"signedIn": False, "logoutUrl": way})
         response.headers.append("Set-Cookie", clear_cookie(self._place.secure))
         return response
+
+    async def _end_session(self, request: Request) -> Response:
+        return _redirect(await self._end_sessions.follow(request.query_params.get("ticket", "")))
 
     # Refusing
 
