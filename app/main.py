@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
-import httpx2
 from fastapi import FastAPI, Request, Response
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
@@ -51,6 +51,9 @@ from app.storefront.responses import Hits, Responses
 from app.storefront.schema import PUBLIC, build_schema
 from app.storefront.shopper import Shopper, customer_behind
 from app.telemetry import Metrics, log
+
+if TYPE_CHECKING:
+    import httpx2
 
 CACHE_TIMEOUT = 1.0  # seconds; the cache itself waits much shorter for what somebody waits for
 LISTENING_TIMEOUT = 10.0  # seconds

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import httpx2
 from starlette.routing import Route
 
 from app.auth.backchannel import Backchannel
@@ -26,6 +26,9 @@ from app.http import Breaker, Upstream
 from app.settings import Settings
 from app.state import State
 from app.telemetry import Metrics
+
+if TYPE_CHECKING:
+    import httpx2
 
 
 @dataclass
