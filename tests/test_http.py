@@ -16,6 +16,7 @@ from app.telemetry import Metrics
 
 Play = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 OPEN_LIMIT = 1000
+EVENT_LOOPS = ("asyncio", "uvloop")
 SOON = 15  # seconds; a slow machine needs some of them, and what has no deadline more
 
 

@@ -99,11 +99,14 @@ def _readable(descriptor: int) -> bool:
 
 class Pool:
     """At most `connections` at a time, each for one answer of at most `limit` bytes. Whoever finds none free waits, and
-    is served in the order of coming. `tls` gives what checks certificates."""
+    is served in the order of coming. An idle one is kept for `kept` seconds; `tls` gives what checks certificates."""
 
-    def __init__(self, connections: int, limit: int, tls: Callable[[], ssl.SSLContext] = checked) -> None:
+    def __init__(
+        self, connections: int, limit: int, *, kept: float = KEPT, tls: Callable[[], ssl.SSLContext] = checked
+    ) -> None:
         self._most = connections
         self._limit = limit
+        self._kept = kept
         self._tls = tls
         self._free = asyncio.Semaphore(connections)
         self._busy = 0
@@ -120,7 +123,7 @@ class Pool:
         async with self._free:
             self._busy += 1
             try:
-                connection = self._kept(request.address.origin) or await self._opened(request)
+                connection = self._taken(request.address.origin) or await self._opened(request)
                 try:
                     answer, reusable = await connection.exchange(request, encoded, self._limit)
                 except BaseException:
@@ -143,8 +146,8 @@ class Pool:
         # The event loop closes their sockets a little later.
         await asyncio.gather(*(connection.gone for connection in ending))
 
-    def _kept(self, origin: Origin) -> Connection | None:
-        oldest = asyncio.get_running_loop().time() - KEPT
+    def _taken(self, origin: Origin) -> Connection | None:
+        oldest = asyncio.get_running_loop().time() - self._kept
         while self._idle and self._idle[0].idle_since < oldest:
             self._idle.pop(0).drop()
         for place in reversed(range(len(self._idle))):
