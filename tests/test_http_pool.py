@@ -13,7 +13,6 @@ from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -79,7 +78,7 @@ async def serving(
 ) -> AsyncIterator[Server]:
     """A server that talks so on every connection; by default it answers every path with that path."""
     server = Server()
-    tasks: set[asyncio.Task[Any] | None] = set()
+    tasks: list[asyncio.Task[Any]] = []
 
     async def echo(line: Line) -> None:
         while True:
@@ -88,10 +87,12 @@ async def serving(
             line.say(path)
 
     async def converse(reader: StreamReader, writer: StreamWriter) -> None:
-        tasks.add(asyncio.current_task())
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.append(task)
         line = Line(len(server.lines), reader, writer)
         server.lines.append(line)
-        with suppress(OSError, asyncio.IncompleteReadError):
+        with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             await (talk or echo)(line)
         line.over.set()
         writer.close()
@@ -105,9 +106,10 @@ async def serving(
         yield server
     finally:
         listening.close()
-        for line in server.lines:
+        for line, task in zip(server.lines, tasks, strict=True):
             line.writer.transport.abort()
-        await asyncio.gather(*(task for task in tasks if task is not None))
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await listening.wait_closed()
 
 
@@ -357,6 +359,18 @@ async def test_a_server_that_ends_after_any_byte_is_never_believed_until_all_is_
         assert len(server.lines) == len(raw) + 1
 
 
+async def test_an_answer_without_a_length_is_whole_when_the_server_ends_the_connection() -> None:
+    async def old(line: Line) -> None:
+        await line.asked()
+        line.writer.write(b"HTTP/1.0 200 OK\r\nServer: old\r\n\r\nall ")
+        await asyncio.sleep(0.01)
+        line.writer.write(b"of it")
+
+    async with serving(old) as server, pooled() as pool:
+        assert [await ask(pool, server), await ask(pool, server)] == ["all of it"] * 2
+        assert len(server.lines) == 2
+
+
 async def test_what_cannot_be_sent_is_refused_and_nothing_is_sent() -> None:
     async with serving() as server, pooled() as pool:
         evil = Request("GET", Address.of(server.url), {"Store": "de\r\nX-Evil: 1"}, None, None, SOON)
@@ -377,15 +391,20 @@ async def test_several_hosts_share_the_places_and_an_idle_connection_makes_room(
 
 
 async def test_closing_ends_idle_connections_and_waiting_calls_and_no_new_ones_come() -> None:
+    asked: list[str] = []
+
     async def first_only(line: Line) -> None:
-        if await line.asked() == "/first":
-            line.say("/first")
+        path = await line.asked()
+        if path == "/first":
+            line.say(path)
+            path = await line.asked()
+        asked.append(path)
         await line.listen()
 
     async with serving(first_only) as server, pooled() as pool:
         await ask(pool, server, "/first")
         waiting = [asyncio.ensure_future(pool.exchange(request(server))) for _ in range(2)]
-        await until(lambda: len(server.lines) == 2)
+        await until(lambda: len(asked) == 2)
         await pool.close()
         for call in waiting:
             with pytest.raises(UpstreamUnavailable) as caught:
@@ -465,15 +484,6 @@ class Tls:
 
 @pytest.fixture(scope="session")
 def tls_here(tmp_path_factory: pytest.TempPathFactory) -> Tls:
-    return _tls(tmp_path_factory.mktemp("tls"), "127.0.0.1")
-
-
-@pytest.fixture(scope="session")
-def tls_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Tls:
-    return _tls(tmp_path_factory.mktemp("tls"), "127.0.0.2")
-
-
-def _tls(folder: Path, address: str) -> Tls:
     key, name = (
         ec.generate_private_key(ec.SECP256R1()),
         x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a test")]),
@@ -487,11 +497,11 @@ def _tls(folder: Path, address: str) -> Tls:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(hours=1))
         .not_valid_after(now + datetime.timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, SHA256())
     )
-    pem = folder / "both.pem"
+    pem = tmp_path_factory.mktemp("tls") / "both.pem"
     pem.write_bytes(
         key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + certificate.public_bytes(Encoding.PEM)
     )
@@ -519,9 +529,9 @@ async def test_a_certificate_of_an_unknown_authority_is_refused_and_nothing_is_s
         assert (caught.value.unsent, asked.sent, server.asked) == (True, False, [])
 
 
-async def test_a_certificate_of_another_host_is_refused_and_nothing_is_sent(tls_elsewhere: Tls) -> None:
-    async with serving(tls=tls_elsewhere.server) as server, pooled(tls=tls_elsewhere.client) as pool:
-        asked = request(server)
+async def test_a_certificate_of_another_host_is_refused_and_nothing_is_sent(tls_here: Tls) -> None:
+    async with serving(tls=tls_here.server) as server, pooled(tls=tls_here.client) as pool:
+        asked = request(server.url.replace("127.0.0.1", "localhost"))
         with pytest.raises(UpstreamUnavailable, match="ConnectError") as caught:
             await pool.exchange(asked)
         assert (caught.value.unsent, asked.sent, server.asked) == (True, False, [])

@@ -31,21 +31,14 @@ _Info = tuple[Any, ...]
 
 async def dialled(origin: Origin, protocol: Callable[[], _Made], tls: Callable[[], ssl.SSLContext]) -> _Made:
     """A connection to where `origin` is, over TLS if it is to be secure. Raises `OSError` where there is none."""
-    loop = asyncio.get_running_loop()
+    loop, context = asyncio.get_running_loop(), tls() if origin.secure else None
     found = await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
     made, _, errors = await staggered_race([partial(_connected, each) for each in interleaved(found)], _ATTEMPT_DELAY)
     if made is None:
         raise next((error for error in errors if isinstance(error, OSError)), OSError("no address"))
-    try:
-        _, connection = await loop.create_connection(
-            protocol,
-            sock=made,
-            ssl=tls() if origin.secure else None,
-            server_hostname=origin.host if origin.secure else None,
-        )
-    except BaseException:
-        made.close()
-        raise
+    _, connection = await loop.create_connection(
+        protocol, sock=made, ssl=context, server_hostname=origin.host if context is not None else None
+    )
     return connection
 
 

@@ -43,7 +43,6 @@ class Reading:
         try:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade):
-            self.reusable = False
             self._fail("is no HTTP")
         # Between the bytes of the body there is a head, and sizes of chunks: neither may be endless.
         if self._fed > LARGEST_HEAD + _AROUND * len(self._body):
@@ -108,12 +107,11 @@ class Reading:
         elif self._headers.get("transfer-encoding", "chunked").lower() != "chunked":
             self._fail("has an unknown transfer coding")
         elif self._bodiless:
-            self.done, self.reusable = True, self._parser.should_keep_alive()
+            # The parser does not know that no body follows, so whatever does would not be noticed.
+            self.done = True
 
     def on_body(self, data: bytes) -> None:
-        if self.done:
-            self.reusable = False
-        elif self.failed is None:
+        if not self.done and self.failed is None:
             self._body += data
             if len(self._body) > self._limit:
                 self.failed = too_large(self._limit)
