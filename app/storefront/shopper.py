@@ -38,6 +38,10 @@ class _Own:
         return cls(*((data.get(name) or {}).get(website) for name in (CARTS, LOST, ORDERS, PLACING)))
 
 
+def _unmade() -> Mapping[str, Any]:
+    return {"id": "".join(secrets.choice(_LETTERS) for _ in range(32)), "made": False}
+
+
 async def customer_of(sessions: Sessions | None, token: str | None) -> Customer | None:
     """Who has signed in under a session id; Redis is asked only for ids that say so. Raises `StateUnavailable`."""
     if sessions is None or token is None or not is_signed_in(token):
@@ -122,11 +126,10 @@ class Shopper:
 
     async def reserve_cart(self, website: str) -> Mapping[str, Any]:
         """The cart of a website; parallel calls get the same one, whose id is ours to choose (recording cart-002)."""
-        fresh = {"id": "".join(secrets.choice(_LETTERS) for _ in range(32)), "made": False}
 
         def reserve(own: _Own) -> _Own:
             lost = None if own.lost and own.lost["told"] else own.lost
-            return replace(own, cart=own.cart or fresh, lost=lost)
+            return replace(own, cart=own.cart or _unmade(), lost=lost)
 
         reserved = (await self._change(website, reserve)).cart
         assert reserved is not None
