@@ -65,13 +65,16 @@ conformance: $(STAMP) ## replay recorded exchanges against the stand-in: make co
 	@test -n "$(RECORDINGS)" || { echo 'say where the recordings are: make conformance RECORDINGS=folder'; exit 1; }
 	@$(BIN)/python -m tests.conformance "$(RECORDINGS)"
 
-storm: $(STAMP) ## 1,000 carts ordered five times at once while Commerce and Redis fail, rules removed, 1,000 journeys
+storm: $(STAMP) ## 1,000 carts ordered five times at once while Commerce and Redis fail, rules removed, 1,000 journeys, 200 sessions refreshed
 	@$(BIN)/python -m tests.orders_storm --carts 1000
 	@$(BIN)/python -m tests.api_storm --carts 1000
 	@for rule in Claim LookUp Epoch Waiting; do \
 		$(BIN)/python -m tests.api_storm --carts 60 --sabotage Without$$rule; \
 		[ $$? = 3 ] || { echo "without its $$rule the run must break a promise (status 3), and did not"; exit 1; }; done
 	@$(BIN)/python -m tests.cart_machine --journeys 1000
+	@$(BIN)/python -m tests.refresh_storm --sessions 200 --calls 20
+	@$(BIN)/python -m tests.refresh_storm --sessions 200 --calls 20 --sabotage WithoutLease; \
+		[ $$? = 3 ] || { echo "without its lease the run must lose sessions (status 3), and did not"; exit 1; }
 
 bench: $(STAMP) ## CPU time of a category page, with compiled functions and by graphql-core alone
 	@$(BIN)/python -m bench.execution

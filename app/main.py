@@ -296,6 +296,7 @@ def create_app(
         largest_body=settings.graphql_max_bytes,
         public=public,
         sessions=sessions_of(parts),
+        fresh=parts.sign_in.refreshing.fresh if parts.sign_in is not None else None,
         page=graphiql_page(graphiql.DEFAULT_QUERY) if settings.graphiql else None,
     )
     app.router.routes.append(Route("/graphql", endpoint=endpoint.__call__, methods=["GET", "POST"]))

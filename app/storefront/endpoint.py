@@ -27,7 +27,7 @@ from app.storefront.context import Context
 from app.storefront.masking import public_errors
 from app.storefront.responses import RECORDING, Recording
 from app.storefront.schema import Schema
-from app.storefront.shopper import Shopper
+from app.storefront.shopper import Fresh, Shopper
 from app.telemetry import Metrics, log
 
 JSON = "application/json"
@@ -85,8 +85,8 @@ class Endpoint:
     """The GraphQL endpoint, after the GraphQL over HTTP specification (graphql.github.io/graphql-over-http).
 
     `open_context` makes a request's context from its headers' store view and currency, its shopper and its caller;
-    `largest_body` is in bytes; `sessions` of None lets nobody write; `page` is what a browser that asks for HTML gets,
-    if anything.
+    `largest_body` is in bytes; `sessions` of None lets nobody write; `fresh` is `Shopper`'s;
+    `page` is what a browser that asks for HTML gets, if anything.
     """
 
     def __init__(
@@ -98,6 +98,7 @@ class Endpoint:
         largest_body: int,
         public: Public,
         sessions: Sessions | None,
+        fresh: Fresh | None = None,
         page: Callable[[], Response] | None = None,
     ) -> None:
         self._schema = schema
@@ -106,6 +107,7 @@ class Endpoint:
         self._largest_body = largest_body
         self._public = public
         self._sessions = sessions
+        self._fresh = fresh
         self._page = page
 
     async def __call__(self, request: Request) -> Response:
@@ -148,7 +150,8 @@ class Endpoint:
         token = token_of(request.headers, secure=self._public.secure)
         # A browser keeps what is set for it; an app reads a new id only where it asks for one.
         renews = not bearers_of(request.headers) or may_have_token_header(request.headers)
-        return Shopper(self._sessions, token, request.headers.get("x-session-start"), renews=renews)
+        start = request.headers.get("x-session-start")
+        return Shopper(self._sessions, token, start, renews=renews, fresh=self._fresh)
 
     def _forbidden(self, request: Request) -> Rejected | None:
         try:
