@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import string
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,8 @@ LOST = "lost"
 ORDERS = "orders"
 PLACING = "placing"
 CUSTOMER = "customer"
+# A session as it was opened to one whose tokens are good; None when it is over.
+Fresh = Callable[[Session], Awaitable[Session | None]]
 KEYS = 8  # idempotency keys whose cart is remembered
 _LETTERS = string.ascii_letters + string.digits
 
@@ -68,11 +70,21 @@ class Shopper:
     """One request's view of its shopper.
 
     `token` is what the browser or app sent, `start` what links first writes; `renews` says that the sender takes the id
-    of a session that begins from our answer. `begun` is whether this request began a session.
+    of a session that begins from our answer. `fresh` sees to the tokens of one who is signed in. `begun` is whether
+    this request began a session.
     """
 
-    def __init__(self, sessions: Sessions | None, token: str | None, start: str | None, *, renews: bool) -> None:
+    def __init__(
+        self,
+        sessions: Sessions | None,
+        token: str | None,
+        start: str | None,
+        *,
+        renews: bool,
+        fresh: Fresh | None = None,
+    ) -> None:
         self._sessions = sessions
+        self._fresh = fresh
         self._token = token
         self._start = start
         self._renews = renews
@@ -90,6 +102,8 @@ class Shopper:
         """The shopper's session, or None; never begins one. Raises `StateUnavailable`."""
         if not self._opened:
             self._session = await self._sessions.open(self._token) if self._sessions and self._token else None
+            if self._session is not None and self._fresh is not None:
+                self._session = await self._fresh(self._session)
             self._stale = self._token is not None and self._session is None
             self._opened = True
         return self._session
