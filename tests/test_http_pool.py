@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from app.errors import UpstreamError, UpstreamInvalid, UpstreamTimeout, UpstreamUnavailable
 from app.http.dialing import checked, interleaved
 from app.http.messages import Address, Request
-from app.http.pool import Pool
+from app.http.pool import Connection, Pool
 
 EVENT_LOOPS = ("asyncio", "uvloop")
 SOON = 15  # seconds; a slow machine needs some of them
@@ -335,6 +335,36 @@ async def test_a_connection_that_is_reset_is_an_error_and_what_was_sent_may_have
         assert not caught.value.unsent
         assert asked.sent
         assert len(server.lines) == 1
+
+
+async def test_a_server_that_ends_connections_as_soon_as_they_are_there_is_unavailable() -> None:
+    async def never(_: Line) -> None:
+        """Ends it at once."""
+
+    async with serving(never) as server, pooled() as pool:
+        for _ in range(30):
+            asked = request(server)
+            with pytest.raises(UpstreamUnavailable) as caught:
+                await pool.exchange(asked)
+            assert caught.value.unsent is not asked.sent
+
+
+async def test_a_connection_that_ended_before_the_first_request_was_sent_nothing() -> None:
+    """Between the two, other tasks may have run."""
+    async with serving() as server:
+        ended = Connection(Address.of(server.url).origin, set())
+        await asyncio.get_running_loop().create_connection(
+            lambda: ended, "127.0.0.1", int(server.url.rpartition(":")[2])
+        )
+        ended.drop()
+        asked = request(server)
+        with pytest.raises(UpstreamUnavailable, match="was lost") as caught:
+            await ended.exchange(asked, asked.encoded(), 100)
+        assert (caught.value.unsent, asked.sent) == (True, False)
+        await ended.gone
+        with pytest.raises(UpstreamUnavailable, match="was lost"):
+            await ended.exchange(asked, asked.encoded(), 100)
+        assert server.asked == []
 
 
 ANSWERS = {

@@ -33,7 +33,7 @@ class Connection(asyncio.Protocol):
     async def exchange(self, request: Request, encoded: bytes, limit: int) -> tuple[Answer, bool]:
         """The answer to a request, and whether the connection may carry another one. Raises an `UpstreamError`; then,
         and when it is cancelled, the connection must be dropped."""
-        if self._transport is None:
+        if self._transport is None or self._transport.is_closing():
             raise UpstreamUnavailable("the connection was lost", unsent=not request.sent)
         self._reading = reading = Reading(request.method, limit)
         self._over = self._loop.create_future()
