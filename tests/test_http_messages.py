@@ -29,7 +29,7 @@ def request(
     content: bytes | None = b"{}",
     base: str = "https://shop.test",
 ) -> Request:
-    return Request(method, Address.of(base).at(path), headers or {}, content, None, 1.0)
+    return Request(method, Address.of(base).at(path), headers or {}, content, None, 1.0, 1.0)
 
 
 @given(st.sampled_from(BASES), PATHS)
@@ -179,7 +179,7 @@ def test_what_authorises_is_asked_about_the_very_address_and_anew_for_every_try(
             asked.append((method, url))
             return f"Number {len(asked)}"
 
-    one = Request("GET", Address.of("https://Shop.test:443/sub").at("/x?q=ü#part"), {}, None, Counting(), 1.0)
+    one = Request("GET", Address.of("https://Shop.test:443/sub").at("/x?q=ü#part"), {}, None, Counting(), 1.0, 1.0)
     assert [re.search(rb"authorization: (.*)\r\n", one.encoded()), one.fields()["authorization"]][1] == "Number 2"
     assert asked == [("GET", "https://shop.test/sub/x?q=%C3%BC")] * 2
 

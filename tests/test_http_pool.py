@@ -124,7 +124,7 @@ async def pooled(connections: int = 10, limit: int = 100_000, **options: Any) ->
 
 def request(server: Server | str, path: str = "/", *, content: bytes = b"{}", connect_timeout: float = SOON) -> Request:
     url = server if isinstance(server, str) else server.url
-    return Request("POST", Address.of(url).at(path), {}, content, None, connect_timeout)
+    return Request("POST", Address.of(url).at(path), {}, content, None, SOON, connect_timeout)
 
 
 async def ask(pool: Pool, server: Server | str, path: str = "/") -> str:
@@ -403,7 +403,7 @@ async def test_an_answer_without_a_length_is_whole_when_the_server_ends_the_conn
 
 async def test_what_cannot_be_sent_is_refused_and_nothing_is_sent() -> None:
     async with serving() as server, pooled() as pool:
-        evil = Request("GET", Address.of(server.url), {"Store": "de\r\nX-Evil: 1"}, None, None, SOON)
+        evil = Request("GET", Address.of(server.url), {"Store": "de\r\nX-Evil: 1"}, None, None, SOON, SOON)
         with pytest.raises(UpstreamInvalid, match="not sent") as caught:
             await pool.exchange(evil)
         assert caught.value.unsent

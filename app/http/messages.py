@@ -111,14 +111,17 @@ def _without_dots(path: str) -> str:
 
 @dataclass(slots=True)
 class Request:
-    """What one call asks. `sent` tells whether a byte of it may have left in any of its tries: whoever writes to a
-    connection sets it before."""
+    """What one call asks. Whoever sends it heeds `connect_timeout`, and whoever calls `timeout` (seconds, both).
+
+    `sent` tells whether a byte of it may have left in any of its tries: whoever writes to a connection sets it before.
+    """
 
     method: str
     address: Address
     headers: Mapping[str, str]
     content: bytes | None
     auth: Auth | None
+    timeout: float
     connect_timeout: float
     sent: bool = False
 

@@ -27,7 +27,7 @@ class StandIn:
             )
         except ValueError as error:
             raise UpstreamInvalid(f"not sent: {error}", unsent=not request.sent) from None
-        asked.extensions["timeout"] = httpx2.Timeout(request.connect_timeout).as_dict()
+        asked.extensions["timeout"] = httpx2.Timeout(request.timeout, connect=request.connect_timeout).as_dict()
         sent_before, request.sent = request.sent, True
         try:
             response = await self._transport.handle_async_request(asked)

@@ -136,7 +136,7 @@ class Upstream:
             address = self._base.at(path)
         except ValueError as error:
             raise UpstreamInvalid(f"not sent: {error}", unsent=True) from None
-        return Request(method, address, headers, content, auth, min(self._connect_timeout, deadline))
+        return Request(method, address, headers, content, auth, deadline, min(self._connect_timeout, deadline))
 
     async def _try(self, request: Request, attempts: int) -> Answer:
         try:
