@@ -278,6 +278,8 @@ async def test_neither_log_nor_redis_has_a_token_an_address_or_a_name_after_a_lo
     before = root.handlers[:], root.level
     try:
         configure_logs("debug", "json")
+        for ours in ("httpx2", "httpcore2"):  # the browser of this test, and its way to the provider
+            logging.getLogger(ours).setLevel(logging.WARNING)
         async with shop(redis_url, issuer, scopes=OFFLINE) as api, visitor(api) as browser, person("janine") as someone:
             asked = (await browser.get("/auth/login?return_to=/account&prompt=consent")).headers["location"]
             url = await someone.sign_in(asked, CALLBACK)
