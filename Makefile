@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test check format browser redis schema schemas conformance storm bench live graphiql lock clean
+.PHONY: help install demo test check format browser redis identity schema schemas conformance storm bench pages live graphiql lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -22,7 +22,7 @@ $(STAMP): requirements/dev.txt pyproject.toml
 demo: $(STAMP) ## the API on 127.0.0.1:8000 beside a stand-in Commerce, no account and no server needed
 	@$(BIN)/vitrine demo
 
-test: check browser redis ## format, lint, types, imports, and all tests
+test: check browser redis identity ## format, lint, types, imports, and all tests
 	@$(BIN)/python -m pytest -n 2 $(PYTEST)
 
 check: $(STAMP) ## format, lint, types, imports, unused dependencies
@@ -42,6 +42,13 @@ browser:
 redis:
 	@command -v redis-server >/dev/null || $(call apt,redis-server)
 
+# Tests of signing in run against a certified provider, which is a Node program.
+identity: tests/identity/node_modules/.package-lock.json
+
+tests/identity/node_modules/.package-lock.json: tests/identity/package-lock.json
+	@command -v npm >/dev/null || $(call apt,npm)
+	@cd tests/identity && npm ci --silent && touch node_modules/.package-lock.json
+
 apt = { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1) >/dev/null; } || \
 	{ echo 'The tests need $(1): install it (Debian: apt-get install $(1)) and run make test again.'; exit 1; }
@@ -58,16 +65,28 @@ conformance: $(STAMP) ## replay recorded exchanges against the stand-in: make co
 	@test -n "$(RECORDINGS)" || { echo 'say where the recordings are: make conformance RECORDINGS=folder'; exit 1; }
 	@$(BIN)/python -m tests.conformance "$(RECORDINGS)"
 
-storm: $(STAMP) ## 1,000 carts ordered five times at once while Commerce and Redis fail, rules removed, 1,000 journeys
+storm: $(STAMP) ## 1,000 carts ordered five times at once while Commerce and Redis fail, rules removed, 1,000 journeys; the cache
 	@$(BIN)/python -m tests.orders_storm --carts 1000
 	@$(BIN)/python -m tests.api_storm --carts 1000
 	@for rule in Claim LookUp Epoch Waiting; do \
 		$(BIN)/python -m tests.api_storm --carts 60 --sabotage Without$$rule; \
 		[ $$? = 3 ] || { echo "without its $$rule the run must break a promise (status 3), and did not"; exit 1; }; done
 	@$(BIN)/python -m tests.cart_machine --journeys 1000
+	@$(BIN)/python -m tests.cache_storm --invalidations 100000
+	@for rule in Fence Purges Level Silence; do \
+		$(BIN)/python -m tests.cache_storm --invalidations 4000 --sabotage Without$$rule; \
+		[ $$? = 3 ] || { echo "without its $$rule the cache must be found old (status 3), and was not"; exit 1; }; done
+	@$(BIN)/python -m tests.cache_misses --misses 10000
+	@$(BIN)/python -m tests.cache_machine --histories 300
+	@for rule in Run Log Fence Generations Store Gap; do \
+		$(BIN)/python -m tests.cache_machine --histories 1000 --seed 1 --sabotage Without$$rule; \
+		[ $$? = 3 ] || { echo "without its $$rule a history must go wrong (status 3), and none did"; exit 1; }; done
 
-bench: $(STAMP) ## CPU time of a category page, with compiled functions and by graphql-core alone
-	@$(BIN)/python -m bench.execution
+bench: $(STAMP) redis ## the speed figures of the README, beside others where npm is there: ten minutes; writes docs/bench.*
+	@$(BIN)/python -m bench --write
+
+pages: $(STAMP) ## CPU time of a category page, with compiled functions and by graphql-core alone
+	@$(BIN)/python -m bench.execution --parts
 
 live: $(STAMP) ## the journeys against a real Commerce: make live COMMERCE_URL=https://... [LIVE_WRITE=1: order, too]
 	@test -n "$(COMMERCE_URL)" || { echo 'say which Commerce: make live COMMERCE_URL=https://shop.example.com'; exit 1; }

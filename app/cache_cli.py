@@ -9,7 +9,6 @@ from typing import Annotated, TypeVar
 
 import typer
 from pydantic import HttpUrl
-from redis.exceptions import RedisError
 from rich.console import Console
 from rich.table import Table
 
@@ -17,7 +16,7 @@ from app.cache import Cache, Local, Shared
 from app.commerce.freshness import ALL
 from app.commerce.staleness import DOCUMENT, SOURCES, bounds, document
 from app.errors import StateUnavailable
-from app.redis_client import MEMORY, connect, disconnect
+from app.redis_client import AWAY, MEMORY, connect, disconnect
 from app.settings import Settings
 
 T = TypeVar("T")
@@ -45,7 +44,7 @@ def commands(load_settings: Callable[[], Settings]) -> typer.Typer:
 
         try:
             return asyncio.run(connected())
-        except (RedisError, OSError, StateUnavailable) as error:
+        except (*AWAY, StateUnavailable) as error:
             err.print(f"[red]Redis does not answer[/] ({type(error).__name__}): nothing is sure; try again")
             raise typer.Exit(1) from None
 

@@ -14,7 +14,7 @@ from app.commerce.capabilities import INTROSPECTION
 from app.commerce.client import StoreContext
 from app.errors import UpstreamError, UpstreamRefused
 from app.main import Parts
-from app.redis_client import MEMORY, connect, disconnect
+from app.redis_client import AWAY, MEMORY, connect, disconnect
 from app.state import TIMEOUT
 
 NO_EVICTION = "noeviction"
@@ -194,7 +194,7 @@ async def _redis(name: str, setting: str, url: str, report: Report) -> Mapping[s
             told = {**await client.info("memory"), **await client.info("persistence")}
         except RedisError:
             told = {}
-    except (RedisError, OSError) as error:
+    except AWAY as error:
         report.warnings.append(f"{setting} does not answer: {type(error).__name__}")
         return None
     finally:

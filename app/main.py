@@ -14,17 +14,19 @@ from fastapi import FastAPI, Request, Response
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from app import sign_in
 from app.attempts import Attempts
 from app.auth.caller import RECAPTCHA, Caller, HandingOn
-from app.auth.keys import KeyRing
 from app.auth.origin import origin_of, parse_origins
 from app.auth.sessions import Sessions
 from app.cache import Cache, Listening, Local, Shared
 from app.commerce.cached import CachedReads
 from app.commerce.capabilities import Understand, from_introspection
 from app.commerce.client import GraphQL, StoreContext
+from app.commerce.customers import Customers
 from app.commerce.estimates import Estimates
 from app.commerce.freshness import Lifetimes
 from app.commerce.guest_orders import GuestOrders
@@ -36,6 +38,7 @@ from app.http import Breaker, Upstream
 from app.idempotency import Once
 from app.redis_client import MEMORY, connect
 from app.settings import Settings
+from app.sign_in import SignIn, build_sign_in
 from app.sources import Sources, build_sources, end
 from app.state import State
 from app.storefront import graphiql
@@ -43,9 +46,10 @@ from app.storefront.context import Context
 from app.storefront.endpoint import Endpoint, Public, graphiql_page, refusal
 from app.storefront.limits import Limits
 from app.storefront.links import Links
-from app.storefront.responses import Responses
+from app.storefront.questions import Questions
+from app.storefront.responses import Hits, Responses
 from app.storefront.schema import PUBLIC, build_schema
-from app.storefront.shopper import Shopper
+from app.storefront.shopper import Shopper, customer_behind
 from app.telemetry import Metrics, log
 
 CACHE_TIMEOUT = 1.0  # seconds; the cache itself waits much shorter for what somebody waits for
@@ -59,35 +63,6 @@ CORS_HEADERS = (
     RECAPTCHA,
     "Traceparent",
 )
-DEFAULT_QUERY = """\
-# What a search finds. Headers, below:
-# {"Store": "de"} or {"Content-Currency": "EUR"}
-
-query Search {
-  search(text: "jacket", pageSize: 5) {
-    total
-    items {
-      __typename
-      sku
-      name
-      url
-      inStock
-      price {
-        final { amount currency }
-        regular { amount }
-      }
-      rating { average count }
-    }
-    facets {
-      attribute
-      label
-      options { label value count }
-    }
-  }
-  store { name locale currencies }
-  navigation(depth: 1) { name urlPath }
-}
-"""
 
 
 @dataclass
@@ -100,6 +75,7 @@ class Parts:
     graphql: GraphQL
     rest: Rest
     shop: Shop
+    customers: Customers
     cache: Cache
     listening: Listening | None
     sources: Sources | None
@@ -107,6 +83,7 @@ class Parts:
     guest_orders: GuestOrders
     estimates: Estimates
     once: Once
+    sign_in: SignIn | None
     settings: Settings
 
     def links_of(self, view: StoreView) -> Links:
@@ -124,9 +101,10 @@ class Parts:
     async def open_context(self, asked: StoreContext, shopper: Shopper, caller: Caller) -> Context:
         """A request's context. Raises `UnknownStore`, `UnknownCurrency` or an `UpstreamError`."""
         view = await self.shop.view(asked)
+        kept = self.cache if self.settings.cached else None
         return Context(
             self.shop.reads,
-            CachedReads(self.shop.reads, self.cache if self.settings.cached else None, lifetimes_of(self.settings)),
+            CachedReads(self.shop.reads, self.customers, kept, lifetimes_of(self.settings)),
             asked,
             view,
             views=tuple(self.shop.views.values()),
@@ -184,6 +162,7 @@ def build_parts(
         lambda: shop.reads,
         rest,
         state,
+        shop=settings.commerce_base,
         max_execution=settings.commerce_max_execution,
         patience=settings.order_patience,
         margin=settings.order_margin,
@@ -206,6 +185,7 @@ def build_parts(
         graphql,
         rest,
         shop,
+        Customers(lambda: shop.reads),
         cache,
         listening,
         sources,
@@ -213,6 +193,7 @@ def build_parts(
         guest_orders,
         estimates,
         once,
+        build_sign_in(settings, state, metrics, transport),
         settings,
     )
 
@@ -236,16 +217,8 @@ def lifetimes_of(settings: Settings) -> Lifetimes:
 
 
 def sessions_of(parts: Parts) -> Sessions | None:
-    """The sessions, where the settings give them a place and keys. Raises `ValueError` for keys that are none."""
-    keys = parts.settings.session_keys.get_secret_value()
-    if not keys or not parts.state.configured:
-        return None
-    return Sessions(
-        parts.state,
-        KeyRing.of(keys),
-        idle=parts.settings.session_idle,
-        absolute=parts.settings.session_absolute,
-    )
+    """The sessions of these parts. Raises `ValueError` for keys that are none."""
+    return sign_in.sessions_of(parts.settings, parts.state)
 
 
 def credentials(settings: Settings) -> Credentials | None:
@@ -266,6 +239,19 @@ def credentials(settings: Settings) -> Credentials | None:
     return None
 
 
+class Application(FastAPI):
+    """FastAPI, behind what answers without it: `front`, which has `behind` for all else."""
+
+    front: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await (self.front or self.behind)(scope, receive, send)
+
+    async def behind(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """FastAPI itself."""
+        await super().__call__(scope, receive, send)
+
+
 def create_app(
     settings: Settings,
     *,
@@ -276,7 +262,7 @@ def create_app(
     """The whole application for these settings; `transport` stands in for the network in tests, `understand` is
     `Shop`'s, and `compiled` is as in `build_schema`."""
     parts = build_parts(settings, transport=transport, understand=understand)
-    app = FastAPI(
+    app = Application(
         title="Vitrine",
         lifespan=partial(_lifespan, parts),
         openapi_url=None,
@@ -291,14 +277,20 @@ def create_app(
         session_age=settings.session_absolute,
         handing_on=HandingOn(settings.commerce_ip_header, settings.commerce_recaptcha),
     )
+    sessions = sessions_of(parts)
     if settings.cached:
         app.add_middleware(
             Responses,
             cache=parts.cache,
-            context_of=parts.context_of,
-            public=PUBLIC,
             fresh=settings.cache_content,
             error=settings.cache_error,
+            metrics=parts.metrics,
+        )
+        app.front = Hits(
+            app.behind,
+            parts.cache,
+            Questions(parts.context_of, partial(customer_behind, sessions, public.secure), PUBLIC),
+            origins=public.allowed_origins,
             metrics=parts.metrics,
         )
     if settings.trusted_proxies:
@@ -328,12 +320,14 @@ def create_app(
         metrics=parts.metrics,
         largest_body=settings.graphql_max_bytes,
         public=public,
-        sessions=sessions_of(parts),
-        page=graphiql_page(DEFAULT_QUERY) if settings.graphiql else None,
+        sessions=sessions,
+        page=graphiql_page(graphiql.DEFAULT_QUERY) if settings.graphiql else None,
     )
     app.router.routes.append(Route("/graphql", endpoint=endpoint.__call__, methods=["GET", "POST"]))
     if parts.sources is not None:
         app.router.routes.extend(parts.sources.webhooks.routes())
+    if parts.sign_in is not None:
+        app.router.routes.extend(parts.sign_in.routes())
     if settings.graphiql:
         app.router.routes.extend(graphiql.assets())
     if settings.metrics:
@@ -371,6 +365,8 @@ async def _lifespan(parts: Parts, app: FastAPI) -> AsyncIterator[None]:
         await parts.cache.close()
         if parts.sources is not None:
             await parts.sources.close()
+        if parts.sign_in is not None:
+            await parts.sign_in.close()
         await parts.upstream.close()
         await parts.state.close()
 

@@ -6,20 +6,24 @@ redis+cluster://host:port,host:port              a cluster, found by any of its 
 memory://                                        in this process, for the demo and for development
 """
 
+from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import redis.asyncio as redis
 from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisClusterException, RedisError
 
 MEMORY = "memory://"
 SENTINEL = "redis+sentinel"
 CLUSTER = "redis+cluster"
 CONNECTIONS = 50
 POOL_TIMEOUT = 5.0  # seconds that a command waits for a connection of the pool
+# What a client raises whose Redis is away. A cluster that cannot be found is no RedisError to redis-py.
+AWAY = (RedisError, RedisClusterException, OSError, TimeoutError)
 
 
 def connect(url: str, timeout: float) -> Any:
@@ -58,7 +62,26 @@ def _host(text: str) -> tuple[str, int]:
     return host, int(port)
 
 
+async def subscribed(client: Any, channel: str) -> Any:
+    """A subscription to a channel, on a connection of its own that the caller closes. Raises what is in `AWAY`."""
+    if isinstance(client, RedisCluster):
+        # A subscription alone does not find out which node has what, and fails with a KeyError.
+        await client.initialize()
+    subscription = client.pubsub()
+    try:
+        await subscription.subscribe(channel)
+    except AWAY:
+        with suppress(*AWAY):
+            await subscription.aclose()
+        raise
+    return subscription
+
+
 async def disconnect(client: Any) -> None:
-    """Closes a client's connections; the embedded one has none."""
+    """Closes a client's connections, those to its sentinels too; the embedded one has none."""
     if isinstance(client, redis.Redis | RedisCluster):
         await client.aclose()
+    pool = getattr(client, "connection_pool", None)
+    if isinstance(pool, SentinelConnectionPool):
+        for sentinel in pool.sentinel_manager.sentinels:
+            await sentinel.aclose()

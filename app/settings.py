@@ -147,6 +147,13 @@ class Settings(BaseSettings):
     session_absolute: Annotated[float, Field(ge=60, le=31_536_000)] = Field(
         2_592_000, description="how long a session lives at most"
     )
+    oidc_providers: SecretStr = Field(
+        SecretStr(""), description="identity providers, as a JSON list; docs/sign-in.md says what is in it"
+    )
+    oidc_timeout: Seconds = Field(5, description="deadline of one call to an identity provider")
+    login_apps: str = Field(
+        "", description="URIs that native apps are called back by after a login, separated by commas"
+    )
     commerce_max_execution: Annotated[float, Field(ge=1, le=3600)] = Field(
         180, description="how long a request can still run in Commerce after it was given up; orders wait for it"
     )
@@ -283,6 +290,13 @@ class Settings(BaseSettings):
         told = bool(secrets_of(self.commerce_webhook_secrets)) or bool(self.commerce_events_client_id)
         if told and not (self.redis_cache_url.get_secret_value() and self.redis_state_url.get_secret_value()):
             raise ValueError("who tells of changes needs REDIS_CACHE_URL and REDIS_STATE_URL")
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_place_for_logins(self) -> Self:
+        kept = self.session_keys.get_secret_value() and self.redis_state_url.get_secret_value()
+        if self.oidc_providers.get_secret_value() and not kept:
+            raise ValueError("OIDC_PROVIDERS needs SESSION_KEYS and REDIS_STATE_URL")
         return self
 
     @model_validator(mode="after")

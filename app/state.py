@@ -6,10 +6,8 @@
 import zlib
 from typing import Any, cast
 
-from redis.exceptions import RedisError
-
 from app.errors import StateUnavailable
-from app.redis_client import connect, disconnect
+from app.redis_client import AWAY, connect, disconnect
 from app.telemetry import log
 
 TIMEOUT = 1.0  # seconds
@@ -96,7 +94,7 @@ class State:
             raise StateUnavailable("REDIS_STATE_URL is not set")
         try:
             return await getattr(self._redis, command)(*arguments, **options)
-        except (RedisError, OSError, TimeoutError) as error:
+        except AWAY as error:
             raise StateUnavailable(type(error).__name__) from None
 
 

@@ -70,12 +70,12 @@ LIST = """
     facets { attribute label options { value label count } }
     sorts { value label isDefault }
 """
-PAGE = f"""query Category($path: String!) {{
+PAGE = f"""query Category($path: String!, $size: Int!) {{
   category(urlPath: $path) {{
     name url
     breadcrumbs {{ name url }}
     children {{ name url }}
-    products(pageSize: 24) {{ {LIST} }}
+    products(pageSize: $size) {{ {LIST} }}
   }}
 }}"""
 Once = Callable[[], Awaitable[object]]
@@ -203,13 +203,15 @@ def execution(listed: ProductList) -> dict[str, Once]:
 async def measure(products: int, rounds: int, *, parts: bool) -> None:
     """Measures pages of so many products, and prints what came out."""
     transport = Instant(products)
-    settings = Settings(_env_file=None, commerce_url=COMMERCE, commerce_stores="default")
+    settings = Settings(
+        _env_file=None, commerce_url=COMMERCE, commerce_stores="default", catalog_max_page_size=max(SIZES)
+    )
     apps = {
         name: create_app(settings, transport=transport, compiled=name == "compiled") for name in ("stock", "compiled")
     }
     for app in apps.values():
         await app.state.parts.shop.start(3600)
-    body = orjson.dumps({"query": PAGE, "variables": {"path": "apparel"}})
+    body = orjson.dumps({"query": PAGE, "variables": {"path": "apparel", "size": products}})
     answers = {name: await request(app, body) for name, app in apps.items()}
     assert answers["stock"] == answers["compiled"]
     answer = answers["compiled"]

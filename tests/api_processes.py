@@ -149,6 +149,7 @@ def main(name: str) -> None:
         lambda: parts.shop.reads,
         parts.rest,
         parts.state,
+        shop=settings.commerce_base,
         max_execution=settings.commerce_max_execution,
         patience=settings.order_patience,
         margin=settings.order_margin,

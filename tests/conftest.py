@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import httpx2
 import hypothesis
@@ -22,6 +22,7 @@ from app.main import Parts, create_app
 from app.sandbox.commerce import Commerce, create_commerce
 from app.settings import Settings
 from tests.groups import OneAfterAnother, sort
+from tests.redis_fleets import Cluster, Watched, cluster, watched
 from tests.redis_server import redis_server
 from tests.started import long_open, understood
 
@@ -57,6 +58,20 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Redis of the module's own, with nothing in it at first."""
     with redis_server(tmp_path_factory.mktemp("redis")) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Three servers that share the keys, for all tests."""
+    with cluster(tmp_path_factory.mktemp("cluster")) as fleet:
+        yield fleet
+
+
+@pytest.fixture(scope="session")
+def redis_watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    """A master, its replica and a sentinel, for all tests that leave them as they are."""
+    with watched(tmp_path_factory.mktemp("watched")) as fleet:
+        yield fleet
 
 
 def settings(**given: Any) -> Settings:
@@ -129,9 +144,11 @@ async def running(
 
 
 @contextmanager
-def serving(app: Any) -> Iterator[str]:
-    """An ASGI app on a free loopback port, as a real server; gives its URL."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, access_log=False, lifespan="off", ws="none")
+def serving(app: Any, port: int = 0, lifespan: Literal["on", "off"] = "off") -> Iterator[str]:
+    """An ASGI app on a loopback port, by default a free one, as a real server; gives its URL."""
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=port, log_config=None, access_log=False, lifespan=lifespan, ws="none"
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -12,13 +12,20 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 PROCESSES = "starts processes"
+FLEETS = "asks several Redis servers"
 GROUPS = {
     "tests/test_api_storm.py": PROCESSES,
     "tests/test_orders_storm.py": PROCESSES,
     "tests/test_graphiql.py": PROCESSES,
+    "tests/test_sign_in_browser.py": PROCESSES,
     "tests/test_cli.py": PROCESSES,
     "tests/test_doctor.py": PROCESSES,
     "tests/test_redis_away.py": PROCESSES,
+    "tests/test_cache_storm.py": PROCESSES,
+    "tests/test_cache_misses.py": PROCESSES,
+    "tests/test_redis_fleets.py": FLEETS,
+    "tests/test_cache_tiers.py": FLEETS,
+    "tests/test_cache.py": FLEETS,
     "tests/test_cart_machine.py": "cart machine",
 }
 

@@ -175,6 +175,9 @@ def _capabilities(schema: str) -> Capabilities:
     return Capabilities(Operations(schema_of(schema)), {}, (), live=False, like=next(iter(pinned().values())))
 
 
+SHOP = "https://shop.test"
+
+
 @asynccontextmanager
 async def connected(
     commerce: Commerce, state: State, *, schema: str = OLD, kind: type[Orders] = Orders, **times: Any
@@ -182,7 +185,7 @@ async def connected(
     """Orders as one process of ours has them."""
     upstream = Upstream(
         "commerce",
-        "https://shop.test",
+        SHOP,
         metrics=Metrics(),
         timeout=5,
         connect_timeout=1,
@@ -195,7 +198,7 @@ async def connected(
     reads = Reads(GraphQL(upstream), _capabilities(schema), limit=300)
     rest = Rest(upstream, Integration("key", "secret", "token", "secret"))
     try:
-        yield kind(lambda: reads, rest, state, **times)
+        yield kind(lambda: reads, rest, state, shop=SHOP, **times)
     finally:
         await upstream.close()
 
@@ -370,7 +373,7 @@ class WithoutClaim(Orders):
 
     def __init__(self, *given: Any, **times: Any) -> None:
         super().__init__(*given, **times)
-        self._claims = _Unclaimed(self._state, horizon=self._horizon, holding=1)
+        self._claims = _Unclaimed(self._state, shop=SHOP, horizon=self._horizon, holding=1)
 
 
 class WithoutLookUp(Orders):
@@ -385,7 +388,7 @@ class WithoutEpoch(Orders):
 
     def __init__(self, *given: Any, **times: Any) -> None:
         super().__init__(*given, **times)
-        self._claims = _Ageless(self._state, horizon=self._horizon, holding=1)
+        self._claims = _Ageless(self._state, shop=SHOP, horizon=self._horizon, holding=1)
 
 
 class WithoutWaiting(Orders):

@@ -10,8 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Self, TypeVar
 
-import redis.asyncio as redis
-
+from app.redis_client import connect, disconnect
 from app.state import State
 
 S = TypeVar("S", bound=State)
@@ -70,6 +69,7 @@ async def closing(*states: S) -> AsyncIterator[S]:
 
 
 async def flush(url: str) -> None:
-    """Empties a Redis."""
-    async with redis.from_url(url) as client:
-        await client.flushall()
+    """Empties a Redis, all of its servers."""
+    client = connect(url, 10.0)
+    await client.flushall()
+    await disconnect(client)

@@ -32,6 +32,7 @@ async def long_open(parts: Parts) -> None:
         lambda: parts.shop.reads,
         parts.rest,
         parts.state,
+        shop=parts.settings.commerce_base,
         max_execution=1,
         patience=1,
         clock=lambda: time.time() - AGE,

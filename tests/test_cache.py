@@ -96,11 +96,17 @@ async def stack() -> AsyncIterator[AsyncExitStack]:
         yield stack
 
 
-@pytest.fixture(params=["redis", "memory"])
+@pytest.fixture(params=["redis", "memory", "cluster", "sentinel"])
 async def url(request: pytest.FixtureRequest) -> str:
-    if request.param == "memory":
-        return MEMORY
-    url = str(request.getfixturevalue("redis_url"))
+    match request.param:
+        case "memory":
+            return MEMORY
+        case "cluster":
+            url = str(request.getfixturevalue("redis_cluster").url)
+        case "sentinel":
+            url = str(request.getfixturevalue("redis_watched").url)
+        case _:
+            url = str(request.getfixturevalue("redis_url"))
     await flush(url)
     return url
 
@@ -228,6 +234,25 @@ async def test_who_comes_after_a_purge_gets_nothing_of_a_fetch_from_before(url: 
     assert set(await asyncio.gather(*late)) == {b"2"}
     assert await one.body(upstream) == b"2"
     # One fetch served all who had waited.
+    assert upstream.asked == 2
+
+
+async def test_who_comes_after_a_purge_gets_nothing_partial_of_a_fetch_from_before(
+    url: str, stack: AsyncExitStack
+) -> None:
+    clock, upstream = Clock(), Upstream(gate=asyncio.Event(), whole=False)
+    one = await stack.enter_async_context(process(url, clock))
+    early = asyncio.ensure_future(one.body(upstream))
+    while not upstream.asked:
+        await asyncio.sleep(0.005)
+    upstream.version = 2
+    await one.cache.purge(STORES, ["product:A"])
+    late = [asyncio.ensure_future(one.body(upstream)) for _ in range(5)]
+    await asyncio.sleep(0.05)
+    assert upstream.gate is not None
+    upstream.gate.set()
+    assert await early == b"1"
+    assert set(await asyncio.gather(*late)) == {b"2"}
     assert upstream.asked == 2
 
 

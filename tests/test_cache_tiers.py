@@ -10,6 +10,7 @@ import redis.asyncio as redis
 from app.cache import Entry, Local, Shared, Ticket, Times, key_of
 from app.cache.local import REMEMBERED, SILENCE
 from app.cache.shared import LOG_LENGTH
+from app.redis_client import MEMORY, connect, disconnect
 from tests.redis_server import Server, flush
 
 NOW = 1_800_000_000.0
@@ -20,17 +21,18 @@ def entry(body: bytes = b"body", *tags: str, now: float = NOW) -> Entry:
     return Entry.of(body, tags or ("all", "product:A"), DAY, now)
 
 
-@pytest.fixture(params=["redis", "memory"])
+@pytest.fixture(params=["redis", "memory", "cluster", "sentinel"])
 async def shared(request: pytest.FixtureRequest) -> AsyncIterator[Shared]:
-    if request.param == "memory":
-        from burner_redis import BurnerRedis
-
-        yield Shared(BurnerRedis())
-        return
-    url = request.getfixturevalue("redis_url")
-    await flush(url)
-    async with redis.from_url(url) as client:
-        yield Shared(client)
+    fleets = {"cluster": "redis_cluster", "sentinel": "redis_watched"}
+    if request.param in fleets:
+        url = request.getfixturevalue(fleets[request.param]).url
+    else:
+        url = request.getfixturevalue("redis_url") if request.param == "redis" else MEMORY
+    if url != MEMORY:
+        await flush(url)
+    client = connect(url, 10.0)
+    yield Shared(client)
+    await disconnect(client)
 
 
 # The shared tier
@@ -188,6 +190,7 @@ def clock() -> Clock:
 def local(clock: Clock) -> Local:
     local = Local(100_000, clock)
     local.heard("default", ticket(5))
+    local.seen("default", ticket(5), clock.now)
     return local
 
 
@@ -195,6 +198,8 @@ def test_nothing_is_kept_of_a_store_view_that_was_not_heard_of(local: Local) -> 
     local.put("de", "key", entry(), ticket(5))
     assert local.get("de", "key") is None
     local.heard("de", ticket(5))
+    local.seen("de", ticket(5), local.clock())
+    assert local.alive("de")
     assert local.get("de", "key") is None
 
 
@@ -205,8 +210,49 @@ def test_silence_bypasses_and_the_next_message_empties(local: Local, clock: Cloc
     clock.now += 0.001
     assert local.get("default", "key") is None
     local.heard("default", ticket(5))
+    local.seen("default", ticket(5), clock.now)
+    assert local.alive("default")
     assert local.get("default", "key") is None
     assert local.size == 0
+
+
+def test_messages_that_come_late_are_as_good_as_none(local: Local, clock: Clock) -> None:
+    """They arrive without a gap, and behind what the log was long ago."""
+    local.put("default", "key", entry(), ticket(5))
+    local.seen("default", ticket(7), clock.now)
+    for n in range(4):
+        clock.now += SILENCE / 4
+        local.heard("default", ticket(5))
+        # That the log has gone on since does not make it later.
+        local.seen("default", ticket(8 + n), clock.now)
+    assert local.get("default", "key") == entry()
+    clock.now += 0.001
+    assert local.get("default", "key") is None
+    # The messages up to what was seen first have come now: what was purged before that is known.
+    local.heard("default", ticket(6), ["product:B"])
+    assert local.get("default", "key") is None
+    local.heard("default", ticket(7), ["product:C"])
+    assert local.get("default", "key") is None
+    local.seen("default", ticket(7), clock.now)
+    assert local.get("default", "key") == entry()
+
+
+def test_a_tier_that_has_just_begun_answers_once_it_knows_where_the_log_is(clock: Clock) -> None:
+    local = Local(100_000, clock)
+    local.seen("default", ticket(6), clock.now)
+    local.heard("default", ticket(5))
+    local.put("default", "key", entry(), ticket(5))
+    assert local.get("default", "key") is None
+    local.heard("default", ticket(6), ["product:A"])
+    assert local.alive("default")
+    assert local.get("default", "key") is None
+    local.put("default", "key", entry(), ticket(6))
+    assert local.get("default", "key") == entry()
+    # A server that took over has a log of its own.
+    local.seen("default", ticket(0, b"other"), clock.now)
+    local.heard("default", ticket(0, b"other"))
+    assert local.alive("default")
+    assert local.get("default", "key") is None
 
 
 def test_a_purge_drops_what_depends_on_it_and_nothing_else(local: Local) -> None:
@@ -221,6 +267,8 @@ def test_a_purge_drops_what_depends_on_it_and_nothing_else(local: Local) -> None
 def test_a_gap_in_the_numbers_empties(local: Local, told: Ticket) -> None:
     local.put("default", "b", entry(b"b", "all", "product:B"), ticket(5))
     local.heard("default", told, ["product:A"])
+    local.seen("default", told, local.clock())
+    assert local.alive("default")
     assert local.get("default", "b") is None
     assert local.size == 0
 
@@ -229,6 +277,8 @@ def test_a_gap_in_the_numbers_empties(local: Local, told: Ticket) -> None:
 def test_a_heartbeat_with_another_number_empties(local: Local, told: Ticket) -> None:
     local.put("default", "b", entry(b"b", "all", "product:B"), ticket(5))
     local.heard("default", told)
+    local.seen("default", told, local.clock())
+    assert local.alive("default")
     assert local.get("default", "b") is None
 
 
@@ -261,6 +311,7 @@ def test_a_reader_who_knows_of_a_later_purge_is_not_answered(local: Local) -> No
 def test_the_bytes_are_bounded_and_the_least_used_go_first(clock: Clock) -> None:
     local = Local(100_000, clock)
     local.heard("default", ticket(5))
+    local.seen("default", ticket(5), clock.now)
     for n in range(50):
         local.put("default", f"key{n}", entry(bytes(9000), "all", f"product:{n}"), ticket(5))
         assert local.size <= 100_000

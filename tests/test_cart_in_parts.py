@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import httpx2
 import orjson
 import pytest
@@ -110,3 +112,63 @@ async def test_a_refused_change_is_told_though_the_cart_cannot_be_read() -> None
         told = [{"code": "COUPON_INVALID", "path": ["codes"]}]
         assert answer["data"] == {"cartApplyCoupons": {"cart": None, "userErrors": told}}
         assert [error["extensions"]["code"] for error in answer["errors"]] == ["UPSTREAM_ERROR"]
+
+
+async def test_no_part_is_so_large_that_commerce_could_not_put_it_in_in_time() -> None:
+    ways, way = failing()
+    lines: list[dict[str, object]] = [{"sku": f"NOPE-{number}"} for number in range(41)]
+    async with shopping(way=way) as api:  # type: ignore[arg-type]
+        answer = await put(api, lines)
+        assert ways[0].seen["AddToCart"] == 3
+        assert isinstance(answer["payload"], dict)
+        assert [error["path"] for error in answer["payload"]["userErrors"]] == [["lines", str(at)] for at in range(41)]
+
+
+def chosen_of_group(api: Api, **quantities: int) -> list[str]:
+    ids = {sku: api.commerce.shop.products[sku.replace("_", "-")].id for sku in quantities}
+    texts = [f"grouped/{ids[sku]}/{count}" for sku, count in quantities.items()]
+    return [base64.b64encode(text.encode()).decode() for text in texts]
+
+
+@pytest.mark.parametrize("version", ["2.4.4", "2.4.9"])
+async def test_products_of_a_group_are_told_as_put_in_beside_a_line_that_is_not(version: str) -> None:
+    async with shopping(version) as api:
+        group: dict[str, object] = {"sku": "TT-G01", "options": chosen_of_group(api, TT_P08=2, TT_P10=1)}
+        payload = (await put(api, [{"sku": "TT-P08"}, group, {"sku": "NOPE-1"}]))["payload"]
+        assert isinstance(payload, dict)
+        assert payload["added"] == [True, True, False]
+        assert [(error["code"], error["path"]) for error in payload["userErrors"]] == [
+            ("PRODUCT_NOT_FOUND", ["lines", "2"])
+        ]
+        assert await quantities(api) == {"TT-P08": "3", "TT-P10": "1"}
+
+
+@pytest.mark.parametrize("reached", [False, True])
+async def test_of_a_group_that_fails_the_cart_tells_whether_it_went_in(reached: bool) -> None:
+    fault = ("AddToCart", 2)
+    _, way = failing(*(() if reached else (fault,)), after=(fault,) if reached else ())
+    async with shopping(way=way) as api:  # type: ignore[arg-type]
+        group: dict[str, object] = {"sku": "TT-G01", "options": chosen_of_group(api, TT_P10=1)}
+        payload = (await put(api, [{"sku": "TT-C12"}, group]))["payload"]
+        assert isinstance(payload, dict)
+        assert payload["added"] == [True, reached]
+        assert await quantities(api) == {"TT-C12": "1"} | ({"TT-P10": "1"} if reached else {})
+
+
+async def test_a_lost_cart_is_told_though_a_later_part_fails_before_anything_went_in() -> None:
+    ways, way = failing()
+    async with shopping(way=way) as api:  # type: ignore[arg-type]
+        await put(api, [{"sku": "TT-C12"}])
+        api.commerce.carts.clear()
+        ways[0].before = {("AddToCart", ways[0].seen["AddToCart"] + 2)}
+        payload = (await put(api, [{"sku": "NOPE-1"}, {"sku": "NOPE-1"}]))["payload"]
+        assert isinstance(payload, dict)
+        assert payload["added"] == [False, False]
+        assert [(error["code"], error["path"]) for error in payload["userErrors"]] == [
+            ("CART_EXPIRED", []),
+            ("PRODUCT_NOT_FOUND", ["lines", "0"]),
+            ("UPSTREAM_TIMEOUT", ["lines", "1"]),
+        ]
+        again = (await put(api, [{"sku": "TT-C12"}]))["payload"]
+        assert isinstance(again, dict)
+        assert again["userErrors"] == []

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
+import structlog
 
 from app.commerce.placing import EPOCH
 from app.sandbox.commerce import Fault
 from tests.conftest import Api
 from tests.shoppers import codes, writes
 from tests.test_cart import UNSAFE, add, do, shopping
-from tests.test_checkout import PLACE, get_ready
+from tests.test_checkout import NOTE, PLACE, get_ready
 
 CHECKOUT = "{ checkout { ready missing } }"
 
@@ -66,3 +67,15 @@ async def test_a_cart_whose_order_was_refused_can_be_changed_at_once() -> None:
         cart.email = email
         assert (await add(api, {"sku": "TT-C01"}))["userErrors"] == []
         assert await api.data(CHECKOUT) == {"checkout": {"ready": True, "missing": []}}
+
+
+async def test_the_same_key_with_other_agreements_is_a_conflict_also_while_the_order_is_pending() -> None:
+    async with shopping("2.4.4", order_patience=1, commerce_max_execution=30) as api:
+        with structlog.testing.capture_logs() as logs:
+            await pending(api, 25)
+        told = {(line["note"], line["log_level"]) for line in logs if line["event"] == "checkout.agreed_pending"}
+        assert told == {(NOTE, "warning")}
+        other = await do(api, PLACE, key="the-first-cart", agreements=["1", "99"])
+        assert [error["code"] for error in other["userErrors"]] == ["IDEMPOTENCY_CONFLICT"]
+        again = await do(api, PLACE, key="the-first-cart", agreements=["1"])
+        assert [error["code"] for error in again["userErrors"]] == ["ORDER_PENDING"]

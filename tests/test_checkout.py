@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -296,3 +297,28 @@ async def test_a_stolen_cart_id_opens_nothing() -> None:
         for headers in ({"Cookie": f"vitrine={cart_id}"}, {"Authorization": f"Bearer {cart_id}"}):
             assert await api.data("{ cart { quantity } }", headers) == {"cart": None}
         assert api.commerce.orders == []
+
+
+async def test_a_key_that_ordered_in_one_website_is_none_of_another() -> None:
+    async with shopping() as api:
+        await get_ready(api)
+        placed = await do(api, PLACE, key="one-key-for-all", agreements=["1"])
+        answer = await api.ask(PLACE, {**UNSAFE, "Store": "de"}, key="one-key-for-all", agreements=["1"])
+        [payload] = answer["data"].values()
+        assert (payload["number"], [error["code"] for error in payload["userErrors"]]) == (
+            None,
+            ["IDEMPOTENCY_CONFLICT"],
+        )
+        assert [order.increment_id for order in api.commerce.orders] == [placed["number"]]
+
+
+async def test_terms_that_are_new_are_asked_for_though_the_old_ones_are_kept() -> None:
+    async with shopping(redis_cache_url="memory://") as api:
+        await get_ready(api)
+        await api.data("{ checkout { agreements { id } } }")
+        first = next(one for one in api.commerce.shop.sales.agreements if one.id == 1)
+        api.commerce.shop.sales.agreements.append(replace(first, id=77, name="New terms"))
+        refused = await do(api, PLACE, key="first-order-1", agreements=["1"])
+        assert [error["code"] for error in refused["userErrors"]] == ["AGREEMENT_REQUIRED"]
+        assert api.commerce.orders == []
+        assert (await do(api, PLACE, key="first-order-2", agreements=["1", "77"]))["userErrors"] == []

@@ -6,6 +6,7 @@ Commerce is the stand-in of tests/orders_storm.py. Most tests run on a clock tha
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import itertools
 import time
 from collections.abc import AsyncIterator, Callable
@@ -33,6 +34,7 @@ from .orders_storm import (
     NOTHING,
     OLD,
     SAAS,
+    SHOP,
     Commerce,
     Placing,
     answered,
@@ -45,7 +47,7 @@ from .orders_storm import (
 from .redis_server import closing, flush, redis_server
 
 CART = 33
-KEY = f"orders:claim:{CART}"
+KEY = f"orders:claim:{hashlib.sha256(SHOP.encode()).hexdigest()[:16]}:{CART}"
 MAX_EXECUTION, TIMEOUT, MARGIN, PATIENCE = 60.0, 10.0, 5.0, 20.0
 HORIZON = MAX_EXECUTION + TIMEOUT + MARGIN
 NUMBER = Placed("000000001", None)
@@ -936,3 +938,16 @@ def test_whatever_happens_a_cart_has_one_order_in_the_end(steps: list[tuple[str,
             assert [order.number for order in world.commerce.orders] == sorted(told)
 
     asyncio.run(scenario())
+
+
+async def test_two_shops_that_share_a_state_have_claims_of_their_own() -> None:
+    state = State("memory://")
+    one, other = (
+        Claims(state, shop=shop, horizon=HORIZON, holding=1) for shop in ("https://one.test", "https://two.test")
+    )
+    placed = Placed("000000001", 1)
+    await one.settle(CART, None, placed)
+    found = await one.found(CART)
+    assert found is not None
+    assert found.placed == placed
+    assert await other.found(CART) is None

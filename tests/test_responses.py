@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from app.sandbox.commerce import Fault
-from app.storefront.responses import is_public
+from app.storefront.questions import is_public
 from app.storefront.schema import PUBLIC, build_schema
 from tests.conftest import Api
 from tests.redis_server import flush
@@ -206,8 +206,22 @@ async def test_other_origins_are_told_what_they_may_on_a_hit_too() -> None:
         await api.post(SEARCH)
         allowed = await api.post(SEARCH, {"Origin": SHARED_ORIGIN})
         assert (state(allowed), allowed.headers["access-control-allow-origin"]) == ("hit", SHARED_ORIGIN)
+        missed = await api.post(SEARCH + " ", {"Origin": SHARED_ORIGIN})
+        assert state(missed) == "fwd=miss"
+        for name in ("access-control-allow-origin", "access-control-allow-credentials", "vary"):
+            assert allowed.headers[name] == missed.headers[name]
+        none = await api.post(SEARCH)
+        assert (state(none), none.headers.get("access-control-allow-origin")) == ("hit", None)
+        assert none.headers["vary"] == missed.headers["vary"] == "Accept, Store, Content-Currency, Origin"
         foreign = await api.post(SEARCH, {"Origin": "https://evil.example"})
         assert (state(foreign), foreign.headers.get("access-control-allow-origin")) == ("hit", None)
+        assert foreign.headers["vary"] == missed.headers["vary"]
+        twice = await api.client.post(
+            "/graphql",
+            json={"query": SEARCH},
+            headers=[("Origin", "https://evil.example"), ("Origin", SHARED_ORIGIN)],
+        )
+        assert twice.headers.get("access-control-allow-origin") is None
 
 
 async def test_bodies_that_are_long_or_no_json_reach_the_application_whole() -> None:

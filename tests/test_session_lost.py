@@ -49,7 +49,7 @@ async def test_every_other_change_tells_it_once_too(redis_url: str) -> None:
             "cartClear": [],
             "checkoutPlaceOrder": ["CART_EXPIRED"],
         }
-        assert third == {name: [] for name in third} | {"checkoutPlaceOrder": ["CART_EXPIRED"]}
+        assert third == {name: [] for name in third}
 
 
 @pytest.mark.parametrize("dead", ["ended", "malformed"])

@@ -29,6 +29,7 @@ from app.auth.sessions import (
     Sessions,
     clear_cookie,
     cookie_name,
+    is_signed_in,
     set_cookie,
     token_of,
 )
@@ -791,3 +792,70 @@ def test_a_cookie_of_the_other_kind_of_url_counts_for_nothing() -> None:
     assert token_of({"Cookie": f"__Host-vitrine={TOKEN}"}, secure=False) is None
     assert token_of({"Cookie": f"vitrine={OTHER}; __Host-vitrine={TOKEN}"}, secure=True) == TOKEN
     assert token_of({"Cookie": f"vitrine={OTHER}; __Host-vitrine={TOKEN}"}, secure=False) == OTHER
+
+
+# Signing in
+
+
+async def test_entering_gives_a_new_id_and_new_limits_to_the_newest_data(
+    state: State, sessions: Sessions, clock: Clock
+) -> None:
+    guest = await sessions.begin()
+    await sessions.change(guest, setting(cart="c1"))
+    clock.now += HOUR / 2
+    entered = await sessions.enter(guest, setting(customer=1))
+    # All others know by the id alone that nobody need be asked who reads.
+    assert (is_signed_in(guest.token), is_signed_in(entered.token)) == (False, True)
+    assert not is_signed_in("A" * 43 + "=")
+    assert entered.data == {"cart": "c1", "customer": 1}
+    assert (entered.token != guest.token, entered.created) == (True, clock.now)
+    assert await sessions.open(guest.token) is None
+    assert await state.get(place(guest.token)) is None
+    assert await sessions.open(entered.token) == entered
+    assert sessions.until(entered) == clock.now + HOUR
+    assert (await sessions.enter(None, setting(customer=2))).data == {"customer": 2}
+
+
+async def test_a_session_ends_at_the_nearer_of_its_limits(sessions: Sessions, clock: Clock) -> None:
+    session = await sessions.begin()
+    clock.now += 11.5 * HOUR
+    assert sessions.until(session) == session.created + 12 * HOUR
+
+
+async def test_of_parallel_entries_one_succeeds_and_the_others_leave_nothing(state: State, sessions: Sessions) -> None:
+    guest = await sessions.change(await sessions.begin(), setting(cart="c1"))
+    tried = await asyncio.gather(*(sessions.enter(guest, setting(n=n)) for n in range(8)), return_exceptions=True)
+    [entered] = [each for each in tried if isinstance(each, Session)]
+    assert [type(each) for each in tried if not isinstance(each, Session)] == [SessionEnded] * 7
+    assert entered.data["cart"] == "c1"
+    # Which of them it became is told to whoever asks in time, by the one id that led there.
+    assert await sessions.entered(guest.token) == entered
+    assert await sessions.entered(entered.token) is None
+    assert await sessions.entered(secrets.token_urlsafe(32)) is None
+
+
+async def test_what_cannot_be_entered_stays_as_it_is(state: State, sessions: Sessions) -> None:
+    guest = await sessions.change(await sessions.begin(), setting(cart="c1"))
+    before = await kept(state, guest)
+    with pytest.raises(SessionFull):
+        await sessions.enter(guest, setting(big="x" * 17_000))
+    with pytest.raises(SessionFull):
+        await sessions.enter(None, setting(big="x" * 17_000))
+    assert await kept(state, guest) == before
+    assert await sessions.entered(guest.token) is None
+    stranger = Session(secrets.token_urlsafe(32), {"cart": "stolen"}, 0)
+    with pytest.raises(SessionEnded):
+        await sessions.enter(stranger, setting(customer=1))
+    assert await sessions.entered(stranger.token) is None
+
+
+async def test_where_a_session_went_is_sealed_for_its_own_id(state: State, sessions: Sessions) -> None:
+    one, two = await sessions.begin(), await sessions.begin()
+    entered = await sessions.enter(one, setting(customer=1))
+    await sessions.enter(two, setting(customer=2))
+    first, second = ("session-entered:" + hashlib.sha256(each.token.encode()).hexdigest() for each in (one, two))
+    sealed = await state.get(first)
+    assert sealed is not None
+    assert entered.token.encode() not in sealed
+    await state.put(second, sealed, 60)
+    assert await sessions.entered(two.token) is None

@@ -36,13 +36,33 @@ def check_unsafe(headers: Mapping[str, str], allowed_origins: frozenset[str], ow
     """
     if values(headers, "x-vitrine") != ["1"]:
         raise Forbidden("a request that changes something needs the header X-Vitrine: 1")
+    _check_origin(headers, allowed_origins, own_origin, ("same-origin",))
+
+
+def check_read(headers: Mapping[str, str], allowed_origins: frozenset[str], own_origin: str) -> None:
+    """Raises `Forbidden` unless a request with these headers may read who is signed in.
+
+    As for `check_unsafe`, without `X-Vitrine`; somebody may also open the URL himself (`Sec-Fetch-Site: none`).
+    """
+    _check_origin(headers, allowed_origins, own_origin, ("same-origin", "none"))
+
+
+def check_native(headers: Mapping[str, str]) -> None:
+    """Raises `Forbidden` for a request that a browser made."""
+    if values(headers, "origin") or _has_fetch_metadata(headers):
+        raise Forbidden("this is for apps, not for browsers")
+
+
+def _check_origin(
+    headers: Mapping[str, str], allowed_origins: frozenset[str], own_origin: str, sites: tuple[str, ...]
+) -> None:
     origins = values(headers, "origin")
     if origins:
         # `null` is every sandboxed frame and local file, so no setting can allow it.
         known = (allowed_origins | {own_origin}) - {"", "null"}
         if len(origins) > 1 or origins[0] not in known:
             raise Forbidden("requests of this origin are not allowed")
-    elif _has_fetch_metadata(headers) and values(headers, "sec-fetch-site") != ["same-origin"]:
+    elif _has_fetch_metadata(headers) and values(headers, "sec-fetch-site") not in [[site] for site in sites]:
         raise Forbidden("a request of another site must name an allowed origin")
 
 

@@ -37,6 +37,8 @@ __all__ = [
     "bearers_of",
     "clear_cookie",
     "cookie_name",
+    "cookies_of",
+    "is_signed_in",
     "set_cookie",
     "token_of",
 ]
@@ -46,6 +48,7 @@ Data = Mapping[str, Any]
 LARGEST = 16_384  # bytes of a session's data as JSON
 START_SECONDS = 60.0
 PARTED_SECONDS = 3600.0
+ENTERED_SECONDS = 30.0
 _ROUNDS = 200  # of a compare-and-set; each one that is lost was won by somebody else
 _START = re.compile(r"[A-Za-z0-9_-]{22,128}")
 
@@ -176,13 +179,15 @@ class Sessions:
                 return Session(session.token, data, kept.created)
         raise StateUnavailable("a session is changed without end")
 
-    async def renew(self, session: Session) -> Session:
-        """The session with its newest data under a new id; the old id is dead when this returns.
+    async def renew(self, session: Session, *, signed_in: bool | None = None) -> Session:
+        """The session with its newest data under a new id; the old id is dead when this returns. `signed_in` is what
+        the new id says of that, None: what the old one said.
 
         For every change of privilege, before what it brings is put in. The absolute limit goes on from the beginning.
         Raises `SessionEnded` when the session is gone: of two parallel renewals one succeeds.
         """
-        old, token = _place(session.token), _new_token()
+        old = _place(session.token)
+        token = _new_token(is_signed_in(session.token) if signed_in is None else signed_in)
         place = _place(token)
         for number in range(_ROUNDS):
             await _pause(number)
@@ -197,6 +202,51 @@ class Sessions:
                 return Session(token, kept.data, kept.created)
         await self._state.delete(place)
         raise StateUnavailable("a session is changed without end")
+
+    async def enter(self, session: Session | None, edit: Callable[[Data], Data]) -> Session:
+        """A session with a new id and limits begun anew, for somebody who has just proved who he is.
+
+        `edit` gives its data of the newest data of the session before, whose id is dead when this returns; without one
+        of no data. Raises `SessionEnded` when that one is gone, and `SessionFull`; nothing is changed then.
+        """
+        token, now = _new_token(signed_in=True), self._clock()
+        place = _place(token)
+        old = _place(session.token) if session is not None else ""
+        led = _entered(session.token) if session is not None else ""
+        for number in range(_ROUNDS):
+            await _pause(number)
+            kept = await self._read(old) if old else None
+            if old and kept is None:
+                await self._state.delete(place)
+                raise SessionEnded
+            plain = orjson.dumps(dict(edit(kept.data if kept else {})))
+            if len(plain) > LARGEST:
+                await self._state.delete(place)
+                raise SessionFull
+            data = orjson.loads(plain)
+            await self._state.put(place, *self._sealed(place, data, now))
+            if kept is None:
+                return Session(token, data, now)
+            # Before the old id is dead: a login at the same moment finds one or the other.
+            await self._state.put(led, self._keys.seal(led, token.encode()), ENTERED_SECONDS)
+            if await self._state.drop(old, kept.raw):
+                return Session(token, data, now)
+        await self._state.delete(place)
+        raise StateUnavailable("a session is changed without end")
+
+    async def entered(self, token: str) -> Session | None:
+        """The session that the one of this id became when its shopper signed in, for half a minute.
+
+        For another login of his at the same moment only: an id that is dead must lead nobody else anywhere.
+        """
+        led = _entered(token)
+        sealed = await self._state.get(led)
+        found = self._keys.open(led, sealed) if sealed is not None else None
+        return await self.open(found.decode()) if found is not None else None
+
+    def until(self, session: Session) -> float:
+        """When the session ends if it is not used again, in seconds since the epoch."""
+        return min(self._clock() + self._idle, session.created + self._absolute)
 
     async def end(self, session: Session) -> None:
         """Ends the session; one that is over already is no error."""
@@ -241,8 +291,17 @@ async def _pause(number: int) -> None:
         await asyncio.sleep(random.uniform(0, 0.001 * min(number, 20)))  # noqa: S311 - no secret
 
 
-def _new_token() -> str:
-    return secrets.token_urlsafe(32)
+def _new_token(signed_in: bool = False) -> str:
+    """An id of 255 random bits; the first of its 256 is `is_signed_in`."""
+    raw = bytearray(secrets.token_bytes(32))
+    raw[0] = raw[0] & 0x7F | (0x80 if signed_in else 0)
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def is_signed_in(token: str) -> bool:
+    """Whether an id may be that of somebody who has signed in: for all others nobody need ask Redis who reads. To alter
+    the bit is to make an id that leads nowhere."""
+    return _is_token(token) and bool(base64.urlsafe_b64decode(token[:4])[0] & 0x80)
 
 
 def _is_token(text: str) -> bool:
@@ -256,6 +315,10 @@ def _is_token(text: str) -> bool:
 
 def _place(token: str) -> str:
     return "session:" + hashlib.sha256(token.encode()).hexdigest()
+
+
+def _entered(token: str) -> str:
+    return "session-entered:" + hashlib.sha256(token.encode()).hexdigest()
 
 
 def cookie_name(secure: bool) -> str:
@@ -284,7 +347,7 @@ def token_of(headers: Mapping[str, str], *, secure: bool) -> str | None:
     None where there is none, or none that could be one. Raises `BadRequest` for more than one: a second cookie of
     the name was set by somebody else, and which of two ids is meant is not ours to choose.
     """
-    named = _cookies(headers, cookie_name(secure))
+    named = cookies_of(headers, cookie_name(secure))
     bearers = bearers_of(headers)
     if len(named) > 1 or len(bearers) > 1:
         raise BadRequest("the session is given more than once")
@@ -301,7 +364,8 @@ def bearers_of(headers: Mapping[str, str]) -> list[str]:
     return [token.strip(" ") for scheme, _, token in credentials if scheme.lower() == "bearer"]
 
 
-def _cookies(headers: Mapping[str, str], name: str) -> list[str]:
+def cookies_of(headers: Mapping[str, str], name: str) -> list[str]:
+    """Every value that a cookie of this name was sent with."""
     pairs = [pair for line in values(headers, "cookie") for pair in line.split(";")]
     # Only RFC 6265's white space is stripped: browsers let any host set a cookie whose name begins with another kind
     # (a no-break space, say), and `str.strip` would make a __Host- name of it.

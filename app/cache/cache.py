@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.cache.entry import Entry, Times
-from app.cache.guard import AWAY, Away, Guard
+from app.cache.guard import PATIENCE, PAUSE, Away, Guard
 from app.cache.local import Local
 from app.cache.shared import Shared, Ticket
 from app.errors import StateUnavailable, UpstreamError
+from app.redis_client import AWAY
 from app.telemetry import log
 
 PURGE_PATIENCE = 2.0  # seconds that Redis may take for a purge
@@ -39,6 +40,15 @@ class Fetched:
 Fetch = Callable[[Ticket | None], Awaitable[Fetched]]
 
 
+class Unshared(Exception):
+    """Raised by a fetch whose result is for nobody but the one who fetched: `by` says who, `value` is the result."""
+
+    def __init__(self, by: object, value: object) -> None:
+        super().__init__("what was fetched is for one reader alone")
+        self.by = by
+        self.value = value
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """An answer. `stale`: its time is over. `kept`: it came out of the cache. `value` as it was fetched, if it was."""
@@ -52,7 +62,8 @@ class Found:
 @dataclass(frozen=True, slots=True)
 class _Landed:
     """What a fetch ended with. `good`: nothing that it depends on was purged until it was kept. `began` is when its
-    ticket was taken, on this process's clock: who came before that may have the answer whatever was purged since."""
+    ticket was taken, or when it was found in Redis, on this process's clock: who came before that may have the answer
+    whatever was purged since."""
 
     found: Found
     good: bool
@@ -61,19 +72,27 @@ class _Landed:
 
 class Cache:
     """Two tiers over one way of reading. Without a `shared` tier every read is fetched, once for all who wait in this
-    process, as it is while Redis is away. `lease` is how long in seconds another process's fetch is waited for.
+    process, as it is while Redis is away. `lease` is how long in seconds another process's fetch is waited for,
+    `patience` how long Redis is, before it is left alone but for a try every `pause`.
 
     `clock` is the time that our machines share, in seconds since the epoch.
     """
 
     def __init__(
-        self, shared: Shared | None, local: Local, *, lease: float = 10.0, clock: Callable[[], float] = time.time
+        self,
+        shared: Shared | None,
+        local: Local,
+        *,
+        lease: float = 10.0,
+        patience: float = PATIENCE,
+        pause: float = PAUSE,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._shared = shared
         self._local = local
         self._lease = lease
         self._clock = clock
-        self._guard = Guard(shared.ping) if shared is not None else None
+        self._guard = Guard(shared.ping, patience, pause) if shared is not None else None
         self._flights: dict[Place, asyncio.Task[_Landed]] = {}
         self._asking: dict[Place, asyncio.Task[Entry | None]] = {}
         self._next: dict[Place, asyncio.Task[Entry | None]] = {}
@@ -99,7 +118,7 @@ class Cache:
 
         Raises what `fetch` raises when there is nothing that may stand in for it.
         """
-        place = (store, key)
+        place, came = (store, key), time.monotonic()
         entry = self._local.get(store, key, since)
         if entry is None or self._clock() >= entry.fresh:
             # Another process may have fetched it anew, and what is stale may have been purged a moment ago.
@@ -109,10 +128,10 @@ class Cache:
         if entry is not None and now < entry.fresh:
             return Found(entry)
         if entry is not None and now < entry.stale:
-            self._refill(place, times, fetch)
+            self._refill(place, times, fetch, came)
             return Found(entry, stale=True)
         try:
-            return await self._fetched(place, times, fetch)
+            return await self._fetched(place, times, fetch, came)
         except UpstreamError as error:
             if entry is None or self._clock() >= entry.error:
                 raise
@@ -183,22 +202,21 @@ class Cache:
 
     # Fetching
 
-    def _refill(self, place: Place, times: Times, fetch: Fetch) -> None:
+    def _refill(self, place: Place, times: Times, fetch: Fetch, came: float) -> None:
         if place in self._flights:
             return
 
         async def refill() -> None:
-            with suppress(UpstreamError):
-                await self._fetched(place, times, fetch)
+            with suppress(UpstreamError, Unshared):
+                await self._fetched(place, times, fetch, came)
 
         task = asyncio.create_task(refill())
         self._refills.add(task)
         task.add_done_callback(self._refills.discard)
 
-    async def _fetched(self, place: Place, times: Times, fetch: Fetch) -> Found:
+    async def _fetched(self, place: Place, times: Times, fetch: Fetch, came: float) -> Found:
         """The answer of one fetch for all who wait. One that was purged under way is nothing to those who came after
         it had begun: they have it fetched anew."""
-        came = time.monotonic()
         while True:
             flight = self._flights.get(place)
             # One that has just ended may still stand there; awaiting it would not even let others go on.
@@ -238,9 +256,10 @@ class Cache:
         until = time.monotonic() + self._lease
         while time.monotonic() < until:
             await asyncio.sleep(LOOK)
+            looked = time.monotonic()
             entry = await self._get(place)
             if entry is not None and self._clock() < entry.fresh:
-                return _Landed(Found(entry), good=True, began=0.0)
+                return _Landed(Found(entry), good=False, began=looked)
             if await guard.ask(lambda: shared.lease(*place, holder, self._lease)):
                 return None
         return None
@@ -255,19 +274,20 @@ class Cache:
         entry = self._entry(fetched, times)
         found = Found(entry, kept=False, value=fetched.value)
         if not fetched.whole:
-            return _Landed(found, good=True, began=began)
+            return _Landed(found, good=False, began=began)
         try:
             good, filled = await guard.ask(lambda: shared.fill(*place, ticket, entry, self._clock()))
         except Away:
-            return _Landed(found, good=True, began=began)
+            return _Landed(found, good=False, began=began)
         if filled:
             self._local.put(*place, entry, good)
         return _Landed(found, good=filled, began=began)
 
     async def _fetch_unkept(self, times: Times, fetch: Fetch) -> _Landed:
-        """Without Redis nobody can purge either, so whoever waits may have it."""
+        """Without any Redis nobody can purge, so whoever waits may have it; where it is away from us, others can."""
+        good, began = self._shared is None, time.monotonic()
         fetched = await fetch(None)
-        return _Landed(Found(self._entry(fetched, times), kept=False, value=fetched.value), good=True, began=0.0)
+        return _Landed(Found(self._entry(fetched, times), kept=False, value=fetched.value), good, began)
 
     def _entry(self, fetched: Fetched, times: Times) -> Entry:
         entry = Entry.of(fetched.body, fetched.tags, times.jittered(), self._clock())

@@ -6,15 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
-from redis.exceptions import RedisError
-
+from app.redis_client import AWAY
 from app.telemetry import log
 
 T = TypeVar("T")
 PATIENCE = 0.05  # seconds that Redis may take for a read
 PAUSE = 1.0  # seconds between tries whether it is back
 ROUNDS = 10  # of the event loop, in which an answer that has come is taken
-AWAY = (RedisError, OSError, TimeoutError)
 
 
 class Away(Exception):
@@ -22,10 +20,15 @@ class Away(Exception):
 
 
 class Guard:
-    """Lets calls through until one fails; then none, until `probe` has succeeded in the background."""
+    """Lets calls through until one fails or takes longer than `patience`; then none, until `probe`, which is called
+    every `pause`, has succeeded in the background. Both are in seconds."""
 
-    def __init__(self, probe: Callable[[], Awaitable[object]]) -> None:
+    def __init__(
+        self, probe: Callable[[], Awaitable[object]], patience: float = PATIENCE, pause: float = PAUSE
+    ) -> None:
         self._probe = probe
+        self._patience = patience
+        self._pause = pause
         self._probing: asyncio.Task[None] | None = None
 
     @property
@@ -38,7 +41,7 @@ class Guard:
         if self._probing is not None:
             raise Away
         try:
-            return await _soon(call())
+            return await _soon(call(), self._patience)
         except AWAY as error:
             if self._probing is None:
                 log.warning("cache.away", detail=type(error).__name__)
@@ -53,9 +56,9 @@ class Guard:
 
     async def _try(self) -> None:
         while True:
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(self._pause)
             try:
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(self._patience):
                     await self._probe()
             except AWAY:
                 continue
@@ -64,14 +67,14 @@ class Guard:
             return
 
 
-async def _soon(call: Coroutine[Any, Any, T]) -> T:
-    """The result within `PATIENCE`, else `TimeoutError`.
+async def _soon(call: Coroutine[Any, Any, T], patience: float) -> T:
+    """The result within `patience` seconds, else `TimeoutError`.
 
     An event loop that was busy for longer finds the time over and the answer come in one moment: the answer counts.
     """
     task = asyncio.ensure_future(call)
     try:
-        await asyncio.wait({task}, timeout=PATIENCE)
+        await asyncio.wait({task}, timeout=patience)
         for _ in range(ROUNDS):
             if task.done():
                 return task.result()

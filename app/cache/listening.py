@@ -8,11 +8,9 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote
 
-from redis.exceptions import RedisError
-
 from app.cache.local import Local
 from app.cache.shared import CHANNEL, Shared, Ticket
-from app.redis_client import disconnect
+from app.redis_client import AWAY, disconnect, subscribed
 from app.telemetry import log
 
 BEATING = 0.25  # seconds between heartbeats
@@ -50,23 +48,25 @@ class Listening:
 
     async def _listen(self) -> None:
         while not self._stopped:
-            channel = self._client.pubsub()
+            channel = None
             try:
-                await channel.subscribe(CHANNEL)
+                channel = await subscribed(self._client, CHANNEL)
                 while not self._stopped:
                     message = await channel.get_message(ignore_subscribe_messages=True, timeout=5.0)
                     if message is not None and message.get("type") in ("message", b"message"):
-                        self._hear(message["data"])
-            except (RedisError, OSError, TimeoutError) as error:
+                        self.hear(message["data"])
+            except AWAY as error:
                 log.warning("cache.not_listening", detail=type(error).__name__)
             finally:
-                with suppress(RedisError, OSError, TimeoutError):
-                    await channel.aclose()
+                if channel is not None:
+                    with suppress(*AWAY):
+                        await channel.aclose()
             # Messages may have been lost: what is kept may be old.
             self._local.clear()
             await asyncio.sleep(AGAIN)
 
-    def _hear(self, data: bytes) -> None:
+    def hear(self, data: bytes) -> None:
+        """Takes a message: what came of it, which store view, a place in its log, and the tags that were purged."""
         kind, store, id_, seq, *tags = data.decode().split(" ")
         self._local.heard(store, Ticket(id_.encode(), int(seq)), [unquote(tag) for tag in tags])
         if kind == "purge" and not tags:
@@ -76,11 +76,12 @@ class Listening:
         while not self._stopped:
             for store in tuple(self._stores()):
                 try:
+                    asked = self._local.clock()
                     async with asyncio.timeout(BEATING):
-                        await self._shared.beat(store)
+                        self._local.seen(store, await self._shared.beat(store), asked)
                         # Every time: it may have been evicted.
                         await self._shared.note(store)
-                except (RedisError, OSError, TimeoutError):
+                except AWAY:
                     # Silence says it to everybody.
                     pass
             await asyncio.sleep(BEATING)

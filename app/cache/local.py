@@ -1,11 +1,14 @@
 """The tier in this process: what was found in Redis lately, dropped when a message says that it was purged.
 
 It answers only while messages arrive (app/cache/listening.py). A message that was missed shows as a gap in the numbers
-of a store view's log, and empties what is kept of that store view.
+of a store view's log, and empties what is kept of that store view. That messages arrive does not say when they were
+sent: the log's number is also asked for, and must have been reached by the messages within the time that silence may
+last. So nothing that was purged longer ago than that is ever answered.
 """
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -13,7 +16,7 @@ from dataclasses import dataclass, field
 from app.cache.entry import Entry
 from app.cache.shared import Ticket
 
-SILENCE = 1.0  # seconds without a message after which nothing is answered
+SILENCE = 1.0  # seconds without a message, or behind the log, after which nothing is answered
 REMEMBERED = 10_000  # purged tags of a store view that are remembered
 OVERHEAD = 600  # bytes that an entry takes beside its body and tags, about
 
@@ -21,11 +24,12 @@ OVERHEAD = 600  # bytes that an entry takes beside its body and tags, about
 @dataclass(slots=True)
 class _View:
     """What is known of one store view's log: the last message, when it came, and what was purged under which number.
-    What was purged up to `floor` is forgotten."""
+    What was purged up to `floor` is forgotten. All that was purged before `level` has been heard of."""
 
     ticket: Ticket
     heard: float
     floor: int
+    level: float = -math.inf
     purged: dict[str, int] = field(default_factory=dict)
     keys: dict[str, set[str]] = field(default_factory=dict)
 
@@ -38,15 +42,16 @@ class Local:
 
     def __init__(self, largest: int, clock: Callable[[], float]) -> None:
         self._largest = largest
-        self._clock = clock
+        self.clock = clock
         self._entries: OrderedDict[tuple[str, str], tuple[Entry, int]] = OrderedDict()
         self._views: dict[str, _View] = {}
+        self._ahead: dict[str, tuple[Ticket, float]] = {}  # where logs were seen to be, and when
         self.size = 0
 
     def alive(self, store: str) -> bool:
-        """Whether messages of a store view arrive."""
+        """Whether messages of a store view arrive, and have kept up with its log."""
         view = self._views.get(store)
-        return view is not None and self._clock() - view.heard <= SILENCE
+        return view is not None and self.clock() - min(view.heard, view.level) <= SILENCE
 
     def get(self, store: str, key: str, since: Ticket | None = None) -> Entry | None:
         """The entry, if it is good; with `since`, only if all that was purged before that is known here."""
@@ -81,7 +86,7 @@ class Local:
 
     def heard(self, store: str, told: Ticket, purged: Collection[str] = ()) -> None:
         """A message came: a purge of these tags that got this number, or a heartbeat, which has the last one."""
-        now = self._clock()
+        now = self.clock()
         view = self._views.get(store)
         if view is None or view.ticket.id != told.id or now - view.heard > SILENCE:
             self._begin(store, told, now)
@@ -98,11 +103,28 @@ class Local:
             view.purged[tag] = told.seq
             for key in list(view.keys.get(tag, ())):
                 self._drop((store, key))
+        self._reach(store, view)
+
+    def seen(self, store: str, told: Ticket, asked: float) -> None:
+        """The log was at this place when it was asked for, at a time of `clock`."""
+        view, ahead = self._views.get(store), self._ahead.get(store)
+        # The messages have yet to reach the place that was seen first, unless that was in another log.
+        if ahead is None or ahead[0].id != told.id or (view is not None and view.ticket.covers(told)):
+            self._ahead[store] = (told, asked)
+        if view is not None:
+            self._reach(store, view)
+
+    def _reach(self, store: str, view: _View) -> None:
+        ahead = self._ahead.get(store)
+        if ahead is not None and view.ticket.covers(ahead[0]):
+            view.level = ahead[1]
+            del self._ahead[store]
 
     def clear(self) -> None:
         """Forgets everything, and answers nothing until the next message."""
         self._entries.clear()
         self._views.clear()
+        self._ahead.clear()
         self.size = 0
 
     def _begin(self, store: str, told: Ticket, now: float) -> None:
@@ -111,7 +133,8 @@ class Local:
             for keys in list(view.keys.values()):
                 for key in list(keys):
                     self._drop((store, key))
-        self._views[store] = _View(told, now, floor=told.seq)
+        view = self._views[store] = _View(told, now, floor=told.seq)
+        self._reach(store, view)
 
     def _drop(self, place: tuple[str, str]) -> None:
         found = self._entries.pop(place, None)

@@ -43,10 +43,12 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What Commerce answered to one document: data that has the asked shape, and what went wrong beside it."""
+    """What Commerce answered to one document: data that has the asked shape, and what went wrong beside it. `cache_id`
+    is the same for all who are shown the same."""
 
     data: Mapping[str, Any]
     problems: tuple[Problem, ...] = ()
+    cache_id: str | None = None
 
     def root(self, field: str) -> Any:
         """The value of a root field. None means that there is no such thing.
@@ -137,7 +139,7 @@ def decode(answer: Answer, *, hidden: str = "") -> Reply:
         raise UpstreamFailed(problems[0].message, problems[0].category)
     if not isinstance(data, dict):
         raise UpstreamInvalid(f"HTTP {answer.status}: there is neither data nor an error")
-    return Reply(data, problems)
+    return Reply(data, problems, answer.headers.get("x-magento-cache-id") or None)
 
 
 def _problems(errors: object, hidden: str) -> tuple[Problem, ...]:

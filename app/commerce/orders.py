@@ -86,7 +86,7 @@ class _Call:
 
 
 class Orders:
-    """Places orders and finds them. `reads` gives the newest `Reads`.
+    """Places orders and finds them. `reads` gives the newest `Reads`, and `shop` is Commerce's URL.
 
     In seconds: `max_execution` is how long Commerce can be at a request after we gave it up; `timeout` how long one
     request for an order is waited for (half of `patience`, if not given, and never longer than `max_execution`);
@@ -100,6 +100,7 @@ class Orders:
         rest: Rest,
         state: State,
         *,
+        shop: str,
         max_execution: float,
         patience: float,
         timeout: float | None = None,
@@ -116,7 +117,7 @@ class Orders:
         self._horizon = self._timeout + max_execution + margin
         self._clock = clock
         self._sleep = sleep
-        self._claims = Claims(state, horizon=self._horizon, holding=2 * self._timeout + margin)
+        self._claims = Claims(state, shop=shop, horizon=self._horizon, holding=2 * self._timeout + margin)
 
     @property
     def available(self) -> bool:
@@ -182,7 +183,7 @@ class Orders:
         Of parallel calls for a cart one does it. It tries a few times, for at most half of `patience`, and looks before
         each: a try without an answer may have been heard. Raises the last `UpstreamError`, or `StateUnavailable`.
         """
-        key = f"orders:commented:{quote_id}"
+        key = f"orders:commented:{self._claims.shop}:{quote_id}"
         # Until nothing can be running any more that a call sent which died.
         if not await self._state.put(key, b"1", self._horizon, absent=True):
             return

@@ -14,6 +14,7 @@ Commerce takes no idempotency key and no fencing token, so everything that keeps
 Times are those of our machines' clocks; the horizon has room for their difference.
 """
 
+import hashlib
 import secrets
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -95,14 +96,17 @@ class Standing:
 
 
 class Claims:
-    """The claims of all carts. `horizon` is the longest, in seconds, from a claim's `sent_at` until nothing that was
-    sent under it can be running any more; `holding` how long a call may take to look for an order under a claim.
+    """The claims of all carts of `shop`, a Commerce's URL: two that share a state number their carts alike.
+
+    `horizon` is the longest, in seconds, from a claim's `sent_at` until nothing that was sent under it can be running
+    any more; `holding` how long a call may take to look for an order under a claim.
 
     Every method but `settle` and `release` raises `StateUnavailable`.
     """
 
-    def __init__(self, state: State, *, horizon: float, holding: float) -> None:
+    def __init__(self, state: State, *, shop: str, horizon: float, holding: float) -> None:
         self._state = state
+        self.shop = hashlib.sha256(shop.encode()).hexdigest()[:16]
         self._horizon = horizon
         self._holding = holding
 
@@ -113,7 +117,7 @@ class Claims:
 
     async def found(self, quote_id: int) -> Claim | None:
         """The cart's claim as it is now."""
-        kept = await self._state.get(_key(quote_id))
+        kept = await self._state.get(self._key(quote_id))
         return Claim.of(kept) if kept else None
 
     async def take(self, quote_id: int, claim: Claim, now: float, *, over: Claim | None = None) -> Standing:
@@ -132,8 +136,8 @@ class Claims:
         will be looked up again."""
         done = Claim("", placed=placed).kept()
         try:
-            if claim is None or not await self._state.swap(_key(quote_id), claim.kept(), done, KEPT):
-                await self._state.put(_key(quote_id), done, KEPT, absent=True)
+            if claim is None or not await self._state.swap(self._key(quote_id), claim.kept(), done, KEPT):
+                await self._state.put(self._key(quote_id), done, KEPT, absent=True)
         except StateUnavailable as error:
             log.warning("orders.unsettled", quote=quote_id, detail=error.detail)
 
@@ -141,13 +145,13 @@ class Claims:
         """Gives the cart free if it has one of these claims. A state that is away is logged: claims end."""
         try:
             for claim in claims:
-                await self._state.drop(_key(quote_id), claim.kept())
+                await self._state.drop(self._key(quote_id), claim.kept())
         except StateUnavailable as error:
             log.warning("orders.unreleased", quote=quote_id, detail=error.detail)
 
     async def _replace(self, quote_id: int, old: Claim | None, new: Claim, now: float, seconds: float) -> Standing:
         taken, young, found = await self._run(
-            [EPOCH, _key(quote_id)],
+            [EPOCH, self._key(quote_id)],
             [repr(now), repr(self._horizon), old.kept() if old else b"", new.kept(), int(seconds * 1000)],
         )
         return Standing(bool(taken), bool(young), Claim.of(found) if found else None)
@@ -155,6 +159,5 @@ class Claims:
     async def _run(self, keys: list[str], arguments: list[bytes | str | int]) -> Any:
         return await self._state.run(_CLAIM, keys, arguments)
 
-
-def _key(quote_id: int) -> str:
-    return f"orders:claim:{quote_id}"
+    def _key(self, quote_id: int) -> str:
+        return f"orders:claim:{self.shop}:{quote_id}"

@@ -54,7 +54,8 @@ class Reads:
         replies = await asyncio.gather(*(self._ask(each, variables, context, headers=headers) for each in documents))
         first = replies[0]
         for more in replies[1:]:
-            first = Reply(_join(first.data, more.data), (*first.problems, *more.problems))
+            same = first.cache_id if first.cache_id == more.cache_id else None
+            first = Reply(_join(first.data, more.data), (*first.problems, *more.problems), same)
         return first
 
     async def write(

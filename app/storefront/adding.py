@@ -14,6 +14,8 @@ from app.storefront.common import Node, described, present
 from app.storefront.context import Context
 from app.storefront.user_errors import LINE_CODES, UNKNOWN, Mendable, UserError, code_of, user_error
 
+LARGEST_PART = 20  # lines
+_GROUPED = "Z3JvdXBlZC"  # "grouped/" in base64, but for what its last letter has of the next one
 REPLACED = UserError(
     code="CART_EXPIRED",
     message="The cart was not there any more: it was ordered or had run out. A new one was begun.",
@@ -48,17 +50,27 @@ def _counted(node: Node | None) -> dict[str, Decimal]:
 
 def parts(lines: list[CartLineInput]) -> list[slice]:
     """The lines in parts that have no SKU twice: of two lines of one SKU Commerce's answer does not tell which went in.
+    Nor does it of a group, whose products arrive under SKUs of their own: it is a part by itself. And none is so large
+    that Commerce, which takes a quarter of a second for a line, could not put it in within the deadline of a call.
 
     They go to Commerce one part after the other, so that every line meets the stock that those before it left.
     """
-    starts, seen = [0], set[str]()
+    starts, seen, alone = [0], set[str](), False
     for place, line in enumerate(lines):
-        sku = line.sku.casefold()
-        if sku in seen:
+        sku, group = line.sku.casefold(), of_group(line)
+        if seen and (alone or group or sku in seen or len(seen) == LARGEST_PART):
             starts.append(place)
             seen.clear()
         seen.add(sku)
+        alone = group
     return [slice(start, end) for start, end in pairwise([*starts, len(lines)])]
+
+
+def of_group(line: CartLineInput) -> bool:
+    """Whether products of a group are chosen: their uids are "grouped", the product's id and how many, in base64."""
+    return any(chosen.startswith(_GROUPED) for chosen in line.options) or any(
+        entered.uid.startswith(_GROUPED) for entered in line.entered
+    )
 
 
 def went_in(lines: list[CartLineInput], before: Node | None, after: Node, failed: bool) -> list[bool]:
@@ -71,6 +83,8 @@ def went_in(lines: list[CartLineInput], before: Node | None, after: Node, failed
 def counted_in(lines: list[CartLineInput], before: Node | None, after: Node) -> list[bool]:
     """Of which lines' SKU the cart has that many more than before; no SKU is in two of them."""
     had, has = _counted(before), _counted(after)
+    if len(lines) == 1 and of_group(lines[0]):
+        return [had != has]
     skus = [(line.sku.casefold(), line.quantity) for line in lines]
     return [has.get(sku, Decimal(0)) - had.get(sku, Decimal(0)) >= quantity for sku, quantity in skus]
 
@@ -121,7 +135,7 @@ class Adding:
             try:
                 await self._send(part)
             except (Mendable, OrderPending, StateUnavailable, UpstreamError) as error:
-                if not any(self.added):
+                if not (any(self.added) or self.errors or self._replaced):
                     raise
                 await self._break_off(part, error)
                 break

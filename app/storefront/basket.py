@@ -137,6 +137,15 @@ class Basket:
             await shopper.cart_made(self.website, cart_id)
         return cart_id
 
+    async def abandon(self) -> None:
+        """Lets go of the cart because the shopper wants what is in it no more. Raises `OrderPending`, or
+        `StateUnavailable`."""
+        kept = await self._context.shopper.cart(self.website)
+        if kept is not None:
+            if await self._is_pending(kept):
+                raise OrderPending
+            await self._context.shopper.forget_cart(self.website, str(kept["id"]), told=True)
+
     async def lose(self, cart_id: str) -> None:
         """Lets go of a cart that a query found to be no more; the next change tells it."""
         await self._context.shopper.forget_cart(self.website, cart_id, told=False)

@@ -120,8 +120,10 @@ class Checkout:
         return [Agreement.of(node, info.context.links) for node in await agreements_of(info)]
 
 
-async def agreements_of(info: Info) -> list[Node]:
-    reply = await info.context.read("Agreements")
+async def agreements_of(info: Info, *, fresh: bool = False) -> list[Node]:
+    """The shop's terms; `fresh` asks Commerce anew, for what must not be passed by."""
+    context = info.context
+    reply = await (context.fresh("Agreements", (), {}) if fresh else context.read("Agreements"))
     return [node for node in present(reply.root("checkoutAgreements")) if node.get("agreement_id") is not None]
 
 

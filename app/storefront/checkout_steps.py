@@ -13,6 +13,7 @@ from app.auth.sessions import SessionEnded
 from app.commerce.client import NOT_FOUND
 from app.commerce.orders import OrderPending, OrderRefused
 from app.errors import BadInput, StateUnavailable, UpstreamError, UpstreamFailed, VitrineError
+from app.idempotency import IdempotencyConflict
 from app.storefront.addresses import AddressInput, at_fields, commerce_address
 from app.storefront.basket import Basket
 from app.storefront.checkout import CHECKOUT, Checkout, agreements_of
@@ -123,10 +124,13 @@ class CheckoutMutation:
     ) -> PlaceOrderPayload:
         _check_available(info)
         agreed = sorted({str(each) for each in agreements or ()})
-        session = await info.context.shopper.opened()
+        shopper, website = info.context.shopper, Basket(info.context).website
+        session = await shopper.opened()
         if session is None:
+            # Told with this: the next change has no need to say it again.
+            await shopper.tell_loss(website)
             raise _no_session()
-        fingerprint = hashlib.sha256(orjson.dumps({"agreements": agreed})).digest()
+        fingerprint = hashlib.sha256(orjson.dumps({"agreements": agreed, "website": website})).digest()
 
         async def place() -> bytes:
             return (await _place(info, agreed, idempotency_key)).encode()
@@ -181,10 +185,10 @@ async def _place(info: Info, agreed: list[str], key: str) -> str:
             # Another call of the same shopper has placed the order in the meantime.
             return number
         raise _nothing()
-    terms = await agreements_of(info)
-    lacking = [node for node in terms if node.get("mode") == "MANUAL" and str(node["agreement_id"]) not in agreed]
-    if lacking:
-        raise Mendable("AGREEMENT_REQUIRED", f"Please agree to: {plain(lacking[0].get('name'))}.", ("agreements",))
+    if tied is not None and tied.get("agreed", agreed) != agreed:
+        # What was agreed to is noted on the order, which may be on its way.
+        raise IdempotencyConflict
+    terms = await _terms(info, agreed)
     cart_id = str(kept["id"])
     if tied is None:
         await _check_payment(info, cart_id)
@@ -197,9 +201,14 @@ async def _place(info: Info, agreed: list[str], key: str) -> str:
                 raise
             await shopper.ordered(website, cart_id, None)
             raise _gone(kept) from None
-    await shopper.bind(website, key, cart_id, int(quote))
+    await shopper.bind(website, key, cart_id, int(quote), agreed)
     try:
         placed = await context.orders.place(cart_id, int(quote), context.store, context.caller.handed_on)
+    except OrderPending:
+        # Nobody may come back for it: this is then what the shop has of the shopper's word.
+        if note := agreement_note(terms, agreed):
+            log.warning("checkout.agreed_pending", quote=int(quote), note=note)
+        raise
     except OrderRefused as refused:
         if await _is_gone(basket, cart_id, refused):
             await shopper.unbind(website, key)
@@ -213,6 +222,15 @@ async def _place(info: Info, agreed: list[str], key: str) -> str:
         # There is an order, and whoever asked for it must hear of it, whether or not we can remember it.
         log.warning("checkout.order_unkept", quote=quote, code=error.code)
     return placed.number
+
+
+async def _terms(info: Info, agreed: list[str]) -> list[Node]:
+    """The shop's terms as they are now. Raises `Mendable` for one that must be agreed to and was not."""
+    terms = await agreements_of(info, fresh=True)
+    lacking = [node for node in terms if node.get("mode") == "MANUAL" and str(node["agreement_id"]) not in agreed]
+    if lacking:
+        raise Mendable("AGREEMENT_REQUIRED", f"Please agree to: {plain(lacking[0].get('name'))}.", ("agreements",))
+    return terms
 
 
 def _nothing() -> Mendable:

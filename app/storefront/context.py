@@ -16,6 +16,7 @@ from app.cache import Ticket
 from app.commerce.cached import CachedReads
 from app.commerce.capabilities import Capabilities
 from app.commerce.client import Problem, Reply, StoreContext
+from app.commerce.customers import Customer
 from app.commerce.estimates import Estimates
 from app.commerce.guest_orders import GuestOrders
 from app.commerce.orders import Orders
@@ -38,6 +39,7 @@ class Context:
     where it comes from. `payment_methods` are the codes of those that checkout takes. `forbidden` is why this request
     may change nothing, if so, and `in_url` whether all that it asks stands in its URL. `tags` and `until` say what the
     public part of the answer depends on and until when it is fresh; nothing purged before `since` may be in it.
+    `customer` is who has signed in; `own` says that something was read that nobody else may be shown.
     """
 
     def __init__(
@@ -83,6 +85,8 @@ class Context:
         self.since: Ticket | None = None
         self.tags: set[str] = set()
         self.until: float | None = None
+        self.customer: Customer | None = None
+        self.own = False
         self._memory: dict[object, asyncio.Task[Reply]] = {}
         self._loaders: dict[object, DataLoader[str, Mapping[str, Any] | None]] = {}
 
@@ -130,8 +134,10 @@ class Context:
             self.store,
             store=self.links.view.code,
             currency=self.links.currency,
+            customer=self.customer,
             since=self.since,
         )
+        self.own = self.own or answer.own
         self.tags.update(answer.tags)
         if answer.until is not None:
             self.until = answer.until if self.until is None else min(self.until, answer.until)

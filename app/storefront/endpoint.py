@@ -20,14 +20,16 @@ from app.auth.caller import Caller, HandingOn
 from app.auth.origin import check_unsafe, may_have_token_header
 from app.auth.sessions import Sessions, bearers_of, set_cookie, token_of
 from app.commerce.client import StoreContext
+from app.commerce.customers import Customer
 from app.commerce.freshness import ALL, CONFIG
 from app.errors import BadRequest, Rejected, UnknownCurrency, UnknownStore, UpstreamError, VitrineError
 from app.storefront import graphiql
 from app.storefront.context import Context
 from app.storefront.masking import public_errors
+from app.storefront.questions import CUSTOMER
 from app.storefront.responses import RECORDING, Recording
 from app.storefront.schema import Schema
-from app.storefront.shopper import Shopper
+from app.storefront.shopper import Shopper, customer_of
 from app.telemetry import Metrics, log
 
 JSON = "application/json"
@@ -119,7 +121,9 @@ class Endpoint:
         try:
             call = await self._call(request)
             caller = self._public.handing_on.caller(request.headers, request.client.host if request.client else None)
-            context = await self._open_context(store_context(request.headers), self._shopper(request), caller)
+            shopper = self._shopper(request)
+            context = await self._open_context(store_context(request.headers), shopper, caller)
+            context.customer = await self._customer(request)
             context.operation_name = call.operation_name
             context.forbidden = self._forbidden(request)
             context.in_url = request.method == "GET"
@@ -149,6 +153,13 @@ class Endpoint:
         # A browser keeps what is set for it; an app reads a new id only where it asks for one.
         renews = not bearers_of(request.headers) or may_have_token_header(request.headers)
         return Shopper(self._sessions, token, request.headers.get("x-session-start"), renews=renews)
+
+    async def _customer(self, request: Request) -> Customer | None:
+        """Who has signed in: whom a cache in front of this has found already. Raises `StateUnavailable`."""
+        if CUSTOMER in request.scope:
+            found: Customer | None = request.scope[CUSTOMER]
+            return found
+        return await customer_of(self._sessions, token_of(request.headers, secure=self._public.secure))
 
     def _forbidden(self, request: Request) -> Rejected | None:
         try:
@@ -210,7 +221,7 @@ def _record(recording: Recording, context: Context, errors: list[dict[str, Any]]
     """Says what the answer is to those who keep whole answers; they ask for nothing but what is public."""
     codes = [str((error.get("extensions") or {}).get("code")) for error in errors]
     recording.failed = any(code.startswith("UPSTREAM_") for code in codes)
-    recording.whole = not errors and not context.shopper.begun
+    recording.whole = not errors and not context.shopper.begun and not context.own
     # What is known of the store view came without a read.
     recording.tags, recording.until = {ALL, CONFIG, *context.tags}, context.until
 

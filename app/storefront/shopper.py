@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 import secrets
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from app.auth.sessions import Session, SessionEnded, Sessions
+from app.auth.sessions import Session, SessionEnded, Sessions, is_signed_in, token_of
+from app.commerce.customers import Customer
 from app.errors import StateUnavailable
 
 CARTS = "carts"
 LOST = "lost"
 ORDERS = "orders"
 PLACING = "placing"
+CUSTOMER = "customer"
 KEYS = 8  # idempotency keys whose cart is remembered
 _LETTERS = string.ascii_letters + string.digits
 
@@ -34,6 +36,28 @@ class _Own:
     def of(cls, data: Mapping[str, Any], website: str) -> _Own:
         """From a session's data."""
         return cls(*((data.get(name) or {}).get(website) for name in (CARTS, LOST, ORDERS, PLACING)))
+
+
+async def customer_of(sessions: Sessions | None, token: str | None) -> Customer | None:
+    """Who has signed in under a session id; Redis is asked only for ids that say so. Raises `StateUnavailable`."""
+    if sessions is None or token is None or not is_signed_in(token):
+        return None
+    session = await sessions.open(token)
+    kept = session.data.get(CUSTOMER) if session is not None else None
+    return Customer(kept["token"], kept["group"]) if kept else None
+
+
+async def customer_behind(sessions: Sessions | None, secure: bool, headers: Mapping[str, str]) -> Customer | None:
+    """Who has signed in under the session of a request; `secure` as in `token_of`. Raises `BadRequest` for a session
+    that is given in two ways, or `StateUnavailable`."""
+    return await customer_of(sessions, token_of(headers, secure=secure))
+
+
+async def sign_in(sessions: Sessions, session: Session, customer: Customer) -> Session:
+    """The session as the customer's, under a new id. Raises `SessionEnded` or `StateUnavailable`."""
+    renewed = await sessions.renew(session, signed_in=True)
+    kept = {"token": customer.token, "group": customer.group}
+    return await sessions.change(renewed, lambda data: {**data, CUSTOMER: kept})
 
 
 class Shopper:
@@ -164,12 +188,13 @@ class Shopper:
         """The cart that an idempotency key was about, if it was about any."""
         return ((await self._own(website)).placing or {}).get(_short(key))
 
-    async def bind(self, website: str, key: str, cart_id: str, quote: int) -> None:
-        """Notes which cart a key is about, before its order is placed: the same key never means another one."""
+    async def bind(self, website: str, key: str, cart_id: str, quote: int, agreed: Sequence[str]) -> None:
+        """Notes which cart a key is about and which agreements were given with it, before its order is placed: the same
+        key never means another one."""
 
         def tie(own: _Own) -> _Own:
             others = [pair for pair in (own.placing or {}).items() if pair[0] != _short(key)]
-            mine = (_short(key), {"id": cart_id, "quote": quote, "made": True})
+            mine = (_short(key), {"id": cart_id, "quote": quote, "made": True, "agreed": list(agreed)})
             cart = {**own.cart, "quote": quote} if own.cart and _is(own.cart, cart_id) else own.cart
             return replace(own, cart=cart, placing=dict([*others[1 - KEYS :], mine]))
 

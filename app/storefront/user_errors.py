@@ -112,10 +112,10 @@ def shown(message: str) -> str:
     Commerce's own words are for shoppers, in the language of the store view, and the only ones that tell a reason
     without a code, such as a rule of a shop's own module. What is in the words of a program stays in our log.
     """
-    if _TECHNICAL.search(message):
-        log.info("commerce.technical_refusal", detail=message)
-        return REFUSED
     text = message[: 8 * MAX_MESSAGE]
+    if _TECHNICAL.search(text):
+        log.info("commerce.technical_refusal", detail=text)
+        return REFUSED
     # What is written as an entity, or as the entity of one, must not become a tag where it is shown.
     while (read := html.unescape(text)) != text:
         text = read

@@ -45,6 +45,13 @@ PLACE = f"""mutation ($key: String!, $agreements: [ID!]) {{
   checkoutPlaceOrder(idempotencyKey: $key, agreements: $agreements) {{ number {ERRORS} }}
 }}"""
 
+ESTIMATE = """query ($country: String!, $region: String, $postcode: String) {
+  shippingEstimate(country: $country, region: $region, postcode: $postcode) { methods { carrier method } }
+}"""
+FIND = """query ($number: String!, $email: String!, $lastName: String!, $postcode: String) {
+  guestOrder(number: $number, email: $email, lastName: $lastName, postcode: $postcode) { number lines { sku } }
+}"""
+
 # Ways to pay that need neither a payment provider nor a number, the most common first.
 OFFLINE = ("checkmo", "banktransfer", "cashondelivery", "free")
 PICKUP = "instore"
@@ -84,9 +91,9 @@ class Guest:
         found: Json = payload["cart"] if "cart" in payload else payload["checkout"]
         return found
 
-    async def read(self, query: str) -> Json:
+    async def read(self, query: str, **variables: Any) -> Json:
         """The data of a query of this visitor."""
-        return await self._shop.data(query, headers=self._headers)
+        return await self._shop.data(query, variables, headers=self._headers)
 
     async def fill(self) -> Json:
         """Puts two pieces of a simple product into the cart, which can be bought without choosing anything."""
@@ -107,14 +114,21 @@ class Guest:
     async def get_ready(self) -> Json:
         """Takes every step of the checkout but the last."""
         await self.done(EMAIL, email=f"guest-{secrets.token_hex(4)}@example.com")
-        checkout = await self.done(ADDRESS, address=await self._address())
+        checkout = await self.done(ADDRESS, address=await self.address())
         await self.done(SHIPPING, **_cheapest(checkout))
         offered = [method["code"] for method in checkout["paymentMethods"]]
         code = next((each for each in OFFLINE if each in offered), None)
         check(code is not None, f"no way to pay of {OFFLINE} is offered, but {offered}")
         return await self.done(PAYMENT, code=code)
 
-    async def _address(self) -> Json:
+    async def find(self, number: str, email: str, **other: str) -> Json | None:
+        """The order as a guest finds it from anywhere; `other` is what he says wrongly."""
+        address = await self.address()
+        said = {"number": number, "email": email, "lastName": address["lastName"], "postcode": address["postcode"]}
+        found: Json | None = (await self._shop.data(FIND, {**said, **other}))["guestOrder"]
+        return found
+
+    async def address(self) -> Json:
         countries = (await self._shop.data("{ countries { code regions { id code } } }"))["countries"]
         known = {country["code"]: country["regions"] for country in countries}
         country = next((code for code in PLACES if code in known), next(iter(known)))
@@ -196,6 +210,11 @@ async def a_guest_fills_a_cart_and_orders_it_once(shop: Storefront) -> None:
     same("the cart beside it", refused["cart"], cart)
     same("the cart as it is read", (await guest.read(f"{{ cart {{ {CART} }} }}"))["cart"], cart)
 
+    address = await guest.address()
+    place = {name: address.get(name) for name in ("country", "region", "postcode")}
+    estimate = (await guest.read(ESTIMATE, **place))["shippingEstimate"]
+    check(bool(estimate and estimate["methods"]), f"nothing is said to be sent to {place}: {estimate}")
+
     early = await guest.do(PLACE, key=_key(), agreements=await _agreed(guest))
     check(bool(early["userErrors"]) and early["number"] is None, f"a cart without an address was ordered: {early}")
 
@@ -213,6 +232,9 @@ async def a_guest_fills_a_cart_and_orders_it_once(shop: Storefront) -> None:
     same("the number for another key", await guest.place(_key(), agreed), number)
     after = await guest.read("{ cart { quantity } checkout { ready } }")
     same("the cart after the order", after, {"cart": None, "checkout": None})
+    bought = {"number": number, "lines": [{"sku": line["sku"]}]}
+    same("the order as a guest finds it", await guest.find(number, checkout["email"]), bought)
+    same("the order for another name", await guest.find(number, checkout["email"], lastName="Stranger"), None)
 
     cart = await guest.done(ADD, lines=[{"sku": line["sku"]}])
     same("what is in the next cart", [Decimal(each["quantity"]) for each in cart["lines"]], [1])

@@ -26,17 +26,23 @@ def _known(context: Call) -> Customer:
 
 
 def customer(_root: Any, info: Info) -> dict[str, Any]:
-    """What the customer may see of himself: neither his number nor his group's, until both got a uid (cust-020)."""
-    known = _known(call(info))
+    """The customer; neither his number nor that of his group is told (cust-020), but from 2.4.9 on his uid."""
+    context = call(info)
+    known = _known(context)
+    group = next(each.code for each in context.shop.customer_groups if each.id == known.group)
+    address = None if known.address is None else str(known.address)
     return {
-        "id": uid(known.id) if call(info).version >= (2, 4, 9) else None,
-        "email": known.email,
-        "firstname": known.firstname,
-        "lastname": known.lastname,
-        "is_subscribed": known.subscribed,
-        "allow_remote_shopping_assistance": known.assistance,
+        "id": uid(known.id) if context.version >= (2, 4, 9) else None,
         "group_id": None,
-        "group": {"uid": uid(known.group)},
+        **_shown(known),
+        "created_at": known.created_at,
+        "date_of_birth": None,
+        "gender": None,
+        "group": {"uid": uid(known.group), "name": group},
+        "segments": [{"uid": uid(name), "name": name} for name in known.segments],
+        "companies": lambda _info, **_: {"items": [{"id": uid(name)} for name in known.companies]},
+        "default_billing": known.default_billing or address,
+        "default_shipping": known.default_shipping or address,
     }
 
 

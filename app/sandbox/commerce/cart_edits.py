@@ -225,7 +225,6 @@ def clear_cart(_root: Any, info: Info, input: dict[str, Any]) -> dict[str, Any]:
         kind = next((kind for kind, fits in kinds.items() if fits(error.message)), "UNDEFINED")
         return {"cart": None, "errors": [{"type": kind, "message": error.message}]}
     cart.lines.clear()
-    cart.coupons.clear()
     return {**changed(context, cart), "errors": None}
 
 

@@ -312,6 +312,9 @@ class CustomerGroup:
 
 @dataclass(slots=True)
 class Customer:
+    """A customer. `address` is the id of the default address where no `addresses` are kept; `segments` and
+    `companies` are names; `custom` are the values of the shop's own attributes, by code."""
+
     id: int
     email: str
     password: str
@@ -329,6 +332,9 @@ class Customer:
     created_at: str = "2026-01-01 00:00:00"
     updated_at: str = "2026-01-01 00:00:00"
     group_fixed: int = 0
+    address: int | None = None
+    segments: tuple[str, ...] = ()
+    companies: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

@@ -361,7 +361,7 @@ class Rest:
                 self.index,
                 store or self.shop.stores[0],
                 self.public_url,
-                parse_qs(query),
+                parse_qs(query, keep_blank_values=True),
                 _json(raw),
                 self.admin_tokens,
                 match.groupdict(),

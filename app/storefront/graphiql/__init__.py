@@ -29,6 +29,36 @@ PAGE_HEADERS: Final = {
     **NO_SNIFF,
 }
 
+DEFAULT_QUERY: Final = """\
+# What a search finds. Headers, below:
+# {"Store": "de"} or {"Content-Currency": "EUR"}
+
+query Search {
+  search(text: "jacket", pageSize: 5) {
+    total
+    items {
+      __typename
+      sku
+      name
+      url
+      inStock
+      price {
+        final { amount currency }
+        regular { amount }
+      }
+      rating { average count }
+    }
+    facets {
+      attribute
+      label
+      options { label value count }
+    }
+  }
+  store { name locale currencies }
+  navigation(depth: 1) { name urlPath }
+}
+"""
+
 TEMPLATE: Final = """<!doctype html>
 <html lang="en">
 <head>

@@ -1,0 +1,94 @@
+"""Signing in, put together by the settings: the providers, what reaches them, and the doors under /auth."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import httpx2
+from starlette.routing import Route
+
+from app.auth.discovery import LARGEST
+from app.auth.keys import KeyRing
+from app.auth.native import Codes
+from app.auth.oidc import Logins
+from app.auth.origin import origin_of, parse_origins
+from app.auth.providers import Provider, Providers
+from app.auth.return_to import ReturnTo, origin_of_storefront, parse_apps
+from app.auth.routes import Doors, Place
+from app.auth.sessions import Sessions
+from app.http import Breaker, Upstream
+from app.settings import Settings
+from app.state import State
+from app.telemetry import Metrics
+
+
+@dataclass
+class SignIn:
+    """Signing in at identity providers."""
+
+    logins: Logins
+    doors: Doors
+    upstreams: dict[str, Upstream]
+
+    def routes(self) -> list[Route]:
+        """The doors under /auth."""
+        return self.doors.routes()
+
+    async def close(self) -> None:
+        """Closes what only this uses."""
+        for upstream in self.upstreams.values():
+            await upstream.close()
+
+
+def sessions_of(settings: Settings, state: State, clock: Callable[[], float] = time.time) -> Sessions | None:
+    """The sessions, where the settings give them a place and keys. Raises `ValueError` for keys that are none."""
+    keys = settings.session_keys.get_secret_value()
+    if not keys or not state.configured:
+        return None
+    return Sessions(
+        state, KeyRing.of(keys), idle=settings.session_idle, absolute=settings.session_absolute, clock=clock
+    )
+
+
+def build_sign_in(
+    settings: Settings,
+    state: State,
+    metrics: Metrics,
+    transport: httpx2.AsyncBaseTransport | None = None,
+    clock: Callable[[], float] = time.time,
+) -> SignIn | None:
+    """Signing in, where the settings name a provider; `transport` stands in for the network in tests.
+
+    Raises `ValueError` for settings that cannot be used; it shows no secret.
+    """
+    providers = Providers.of(settings.oidc_providers.get_secret_value())
+    apps = parse_apps(settings.login_apps)
+    sessions = sessions_of(settings, state, clock) if providers else None
+    if sessions is None:
+        return None
+    keys = KeyRing.of(settings.session_keys.get_secret_value())
+    origin, others = origin_of(settings.public_url), parse_origins(settings.allowed_origins)
+    upstreams = {name: _upstream(settings, provider, metrics, transport) for name, provider in providers.items()}
+    logins = Logins(providers, upstreams, state, keys, public_url=settings.public_url, clock=clock)
+    return_to = ReturnTo(origin, home=origin_of_storefront(settings.storefront_url), origins=others, apps=apps)
+    place = Place(origin, others, settings.session_absolute)
+    return SignIn(logins, Doors(logins, sessions, Codes(state, keys, clock), return_to, place, metrics), upstreams)
+
+
+def _upstream(
+    settings: Settings, provider: Provider, metrics: Metrics, transport: httpx2.AsyncBaseTransport | None
+) -> Upstream:
+    return Upstream(
+        f"identity:{provider.id}",
+        provider.issuer,
+        metrics=metrics,
+        timeout=settings.oidc_timeout,
+        connect_timeout=settings.oidc_timeout,
+        connections=20,
+        attempts=2,
+        breaker=Breaker(settings.commerce_breaker_failures, settings.commerce_breaker_pause),
+        max_response=LARGEST,
+        transport=transport,
+    )
