@@ -144,7 +144,7 @@ def build_parts(
     )
     graphql = GraphQL(upstream)
     rest = Rest(upstream, credentials(settings))
-    state = State(settings.redis_state_url.get_secret_value())
+    state = State(settings.redis_state_url.get_secret_value(), settings.redis_timeout)
     shop = Shop(
         graphql,
         rest,
@@ -208,7 +208,8 @@ def build_cache(settings: Settings, stores: Callable[[], Iterable[str]]) -> tupl
     shared = Shared(client)
     # A subscription waits for as long as nothing is said, and takes its connection for itself.
     ears = client if url == MEMORY else connect(url, LISTENING_TIMEOUT)
-    return Cache(shared, local, lease=settings.commerce_timeout), Listening(local, shared, ears, stores)
+    cache = Cache(shared, local, lease=settings.commerce_timeout, patience=settings.cache_patience)
+    return cache, Listening(local, shared, ears, stores)
 
 
 def lifetimes_of(settings: Settings) -> Lifetimes:

@@ -106,6 +106,10 @@ class Settings(BaseSettings):
     redis_cache_url: SecretStr = Field(
         SecretStr(""), description="Redis for what Commerce answered, which may evict; empty: nothing is kept"
     )
+    redis_timeout: Seconds = Field(1, description="deadline of one call of REDIS_STATE_URL")
+    cache_patience: Annotated[float, Field(gt=0, le=5)] = Field(
+        0.05, description="how long a read waits for REDIS_CACHE_URL before it goes on without"
+    )
     cache_local: int = Field(
         33_554_432, ge=0, le=4_294_967_296, description="most bytes of it that a process keeps for itself"
     )

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 import httpx2
 from starlette.routing import Route
 
+from app.auth.backchannel import Backchannel
 from app.auth.discovery import LARGEST
+from app.auth.end_session import EndSessions
+from app.auth.identity import named
 from app.auth.keys import KeyRing
 from app.auth.native import Codes
 from app.auth.oidc import Logins
@@ -17,6 +20,7 @@ from app.auth.origin import origin_of, parse_origins
 from app.auth.providers import Provider, Providers
 from app.auth.return_to import ReturnTo, origin_of_storefront, parse_apps
 from app.auth.routes import Doors, Place
+from app.auth.session_index import SessionIndex
 from app.auth.sessions import Sessions
 from app.http import Breaker, Upstream
 from app.settings import Settings
@@ -47,8 +51,14 @@ def sessions_of(settings: Settings, state: State, clock: Callable[[], float] = t
     keys = settings.session_keys.get_secret_value()
     if not keys or not state.configured:
         return None
+    ring = KeyRing.of(keys)
     return Sessions(
-        state, KeyRing.of(keys), idle=settings.session_idle, absolute=settings.session_absolute, clock=clock
+        state,
+        ring,
+        idle=settings.session_idle,
+        absolute=settings.session_absolute,
+        clock=clock,
+        index=SessionIndex(state, ring, named, clock),
     )
 
 
@@ -74,7 +84,11 @@ def build_sign_in(
     logins = Logins(providers, upstreams, state, keys, public_url=settings.public_url, clock=clock)
     return_to = ReturnTo(origin, home=origin_of_storefront(settings.storefront_url), origins=others, apps=apps)
     place = Place(origin, others, settings.session_absolute)
-    return SignIn(logins, Doors(logins, sessions, Codes(state, keys, clock), return_to, place, metrics), upstreams)
+    codes = Codes(state, keys, clock)
+    end_sessions = EndSessions(logins, state, keys, public_url=settings.public_url, clock=clock)
+    backchannel = Backchannel(logins, sessions, state, clock)
+    doors = Doors(logins, sessions, codes, end_sessions, backchannel, return_to, place, metrics)
+    return SignIn(logins, doors, upstreams)
 
 
 def _upstream(

@@ -33,8 +33,9 @@ return 0
 class State:
     """Values by key. Every method but `load` and `save` raises `StateUnavailable` when Redis does not answer."""
 
-    def __init__(self, url: str) -> None:
-        self._redis: Any = connect(url, TIMEOUT) if url else None
+    def __init__(self, url: str, timeout: float = TIMEOUT) -> None:
+        """`timeout` is the deadline of one call, in seconds."""
+        self._redis: Any = connect(url, timeout) if url else None
 
     @property
     def configured(self) -> bool:

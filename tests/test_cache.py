@@ -70,13 +70,13 @@ class Process:
 
 @asynccontextmanager
 async def process(
-    url: str, clock: Callable[[], float], *, lease: float = 5.0, size: int = 1_000_000
+    url: str, clock: Callable[[], float], *, lease: float = 5.0, size: int = 1_000_000, patience: float = 1.0
 ) -> AsyncIterator[Process]:
     """A process; `size` of 0 leaves it without a tier of its own."""
     client = connect(url, 1.0)
     ears = client if url == MEMORY else connect(url, 10.0)
     local, shared = Local(size, time.monotonic), Shared(client)
-    cache = Cache(shared, local, lease=lease, clock=clock)
+    cache = Cache(shared, local, lease=lease, patience=patience, clock=clock)
     listening = Listening(local, shared, ears, lambda: STORES)
     listening.start()
     try:
@@ -306,7 +306,7 @@ async def test_a_redis_that_is_away_costs_the_first_read_little_and_the_next_not
     server: Server, stack: AsyncExitStack, how: str
 ) -> None:
     clock, upstream = Clock(), Upstream()
-    one = await stack.enter_async_context(process(server.url, clock))
+    one = await stack.enter_async_context(process(server.url, clock, patience=0.2))
     try:
         await one.read(upstream)
         if how == "refused":

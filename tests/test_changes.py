@@ -56,7 +56,7 @@ class Shelf:
 async def shelf(url: str = MEMORY, *, lag: float = 60, state: State | None = None) -> AsyncIterator[Shelf]:
     clock = Clock()
     # Without a tier of its own it reads what Redis says.
-    cache = Cache(Shared(connect(url, 1.0)), Local(0, lambda: 0.0), clock=clock)
+    cache = Cache(Shared(connect(url, 1.0)), Local(0, lambda: 0.0), patience=3.0, clock=clock)
     state = state or State(MEMORY)
     changes = Changes(cache, state, lambda: ("default", "de"), lag=lag, refresh=300, clock=clock)
     try:

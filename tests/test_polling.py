@@ -105,7 +105,7 @@ async def watching(
         commerce_attempts=1,
     )
     parts = build_parts(given, transport=transport or httpx2.ASGITransport(app=commerce))
-    cache = Cache(Shared(connect(cache_url, 1.0)), Local(0, clock), clock=clock)
+    cache = Cache(Shared(connect(cache_url, 1.0)), Local(0, clock), patience=3.0, clock=clock)
     state = state or State(MEMORY)
     changes = Noted(cache, state, lambda: ("default",), lag=60, refresh=300, clock=clock)
     watch = Watch(commerce, Polling(parts.rest, changes, state, pause=0), changes, clock, state)

@@ -34,6 +34,7 @@ GRANTS = {
     "grant_types": ["authorization_code", "refresh_token"],
     "response_types": ["code"],
     "redirect_uris": [CALLBACK],
+    "post_logout_redirect_uris": [f"{PUBLIC}/bye"],
 }
 CLIENTS: list[dict[str, Any]] = [
     {"client_id": "shop", "client_secret": SECRET, **GRANTS},
@@ -114,7 +115,7 @@ async def test_a_guest_with_a_cart_signs_in_and_keeps_it(redis_url: str, issuer:
         assert cart.json() == {"data": {"cart": {"quantity": "1"}}}
         old = await browser.get("/auth/session", headers={"Cookie": f"vitrine={guest}"})
         assert old.json() == {"signedIn": False}
-        assert (await browser.post("/auth/logout", headers=UNSAFE)).json() == {"signedIn": False}
+        assert (await browser.post("/auth/logout", headers=UNSAFE)).json()["signedIn"] is False
         assert (await browser.post("/graphql", json={"query": "{ cart { quantity } }"})).json() == {
             "data": {"cart": None}
         }
@@ -135,6 +136,20 @@ async def test_a_trusted_proxys_headers_do_not_move_the_redirect_uri(redis_url: 
         back = await sign_in(browser, jane)
         assert back.headers["location"] == f"{PUBLIC}/account"
         assert (await browser.get("/auth/session")).json()["signedIn"] is True
+
+
+async def test_signing_out_signs_out_at_the_provider_too(redis_url: str, issuer: str) -> None:
+    async with shop(redis_url, issuer) as api, visitor(api) as browser, person() as jane:
+        await sign_in(browser, jane)
+        answer = await browser.post("/auth/logout?return_to=/bye&state=s1", headers=UNSAFE)
+        assert (await browser.get("/auth/session")).json() == {"signedIn": False}
+        way = await browser.get(answer.json()["logoutUrl"])
+        assert way.status_code == 303
+        assert await jane.sign_in(way.headers["location"], f"{PUBLIC}/bye") == f"{PUBLIC}/bye?state=s1"
+        pages = len(jane.pages)
+        refused = await sign_in(browser, jane, "return_to=/account&prompt=none")
+        assert refused.headers["location"] == f"{PUBLIC}/account?login_error=interaction_required"
+        assert len(jane.pages) == pages
 
 
 async def test_two_tabs_both_sign_in(redis_url: str, issuer: str) -> None:

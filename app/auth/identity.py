@@ -9,6 +9,7 @@ from typing import Any, Self
 from app.auth.endpoints import Tokens
 from app.auth.providers import ClaimNames, Provider
 from app.auth.refusals import Unauthenticated
+from app.auth.session_index import Named
 from app.auth.sessions import Data, Session
 
 IDENTITY = "identity"
@@ -82,6 +83,31 @@ class Identity:
     def is_same(self, other: Identity | None) -> bool:
         """Whether both are one shopper."""
         return other is not None and (self.issuer, self.subject) == (other.issuer, other.subject)
+
+
+def name_of_session(issuer: str, sid: str) -> str:
+    """What the sessions of one session at a provider are found by."""
+    return f"sid\n{issuer}\n{sid}"
+
+
+def name_of_subject(issuer: str, subject: str) -> str:
+    """What all sessions of a subject are found by."""
+    return f"sub\n{issuer}\n{subject}"
+
+
+def name_without_session(issuer: str, subject: str) -> str:
+    """What those sessions of a subject are found by whose provider named none of its own."""
+    return f"no sid\n{issuer}\n{subject}"
+
+
+def named(data: Data) -> Named | None:
+    """What a session with this data is found by, where somebody is signed in."""
+    identity = Identity.of(data)
+    if identity is None:
+        return None
+    issuer, subject = identity.issuer, identity.subject
+    narrow = name_without_session(issuer, subject) if identity.sid is None else name_of_session(issuer, identity.sid)
+    return Named((narrow, name_of_subject(issuer, subject)), identity.since)
 
 
 def require(session: Session | None, *, login_url: str, now: float, max_age: float | None = None) -> Identity:

@@ -64,6 +64,16 @@ class KeyRing:
         cipher = _cipher(self._keys[self._first], place)
         return head + nonce + cipher.encrypt(nonce, plain, head + place.encode())
 
+    def is_first(self, sealed: bytes) -> bool:
+        """Whether a sealed value names the first key as its own."""
+        return sealed[len(_VERSION) : _HEAD - _NONCE] == self._first
+
+    def hashes(self, text: str) -> list[str]:
+        """Keyed hashes of a text, in hexadecimal: by the first key, then by each of the others."""
+        return [_hashed(self._keys[self._first], text)] + [
+            _hashed(key, text) for hint, key in self._keys.items() if hint != self._first
+        ]
+
     def open(self, place: str, sealed: bytes) -> bytes | None:
         """The value that was sealed for this place; None when it was not, or by a key that is not on the ring."""
         head, nonce = sealed[: _HEAD - _NONCE], sealed[_HEAD - _NONCE : _HEAD]
@@ -86,6 +96,11 @@ def _key(text: str, number: int) -> bytes:
 
 def _hint(key: bytes) -> bytes:
     return hashlib.sha256(b"vitrine key hint\x00" + key).digest()[:_HINT]
+
+
+def _hashed(key: bytes, text: str) -> str:
+    # With no key of ours nobody can try whether somebody's address is among the hashes.
+    return hmac.digest(key, b"vitrine hash\x00" + text.encode(), "sha256").hex()
 
 
 def _cipher(key: bytes, place: str) -> ChaCha20Poly1305:

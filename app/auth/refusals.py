@@ -27,6 +27,7 @@ class Reason(StrEnum):
     USERINFO = "userinfo_invalid"
     TOO_LARGE = "identity_too_large"
     CODE = "code_invalid"
+    LOGGED_OUT = "logged_out"
 
 
 class LoginRefused(Rejected):

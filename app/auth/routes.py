@@ -14,6 +14,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from app.auth.backchannel import Backchannel
+from app.auth.end_session import PATH, STATE, EndSessions
 from app.auth.identity import IDENTITY, Identity
 from app.auth.native import CHALLENGE, Codes
 from app.auth.oidc import Failed, Logins, Wish
@@ -22,7 +24,7 @@ from app.auth.providers import LONGEST_AGE, Prompt, Provider
 from app.auth.refusals import LoginRefused, Reason
 from app.auth.return_to import ReturnTo, Target
 from app.auth.sessions import Data, Session, SessionEnded, SessionFull, Sessions, clear_cookie, set_cookie, token_of
-from app.errors import BadRequest, VitrineError
+from app.errors import BadRequest, Rejected, VitrineError
 from app.telemetry import Metrics, log
 
 HEADERS = {
@@ -33,6 +35,7 @@ HEADERS = {
     "Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'",
 }
 LARGEST_BODY = 4096  # bytes
+LARGEST_FORM = 16_384  # bytes; a logout token with room to spare
 _PROMPTS = frozenset(get_args(Prompt))
 _AGE = re.compile(r"[0-9]{1,8}")
 _STATUS = {
@@ -69,12 +72,15 @@ class Doors:
         logins: Logins,
         sessions: Sessions,
         codes: Codes,
+        end_sessions: EndSessions,
+        backchannel: Backchannel,
         return_to: ReturnTo,
         place: Place,
         metrics: Metrics,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._logins, self._sessions, self._codes = logins, sessions, codes
+        self._logins, self._sessions, self._codes, self._end_sessions = logins, sessions, codes, end_sessions
+        self._backchannel = backchannel
         self._return_to, self._place, self._metrics, self._clock = return_to, place, metrics, clock
 
     def routes(self) -> list[Route]:
@@ -86,6 +92,8 @@ class Doors:
             ("/auth/session", "GET", self._session),
             ("/auth/token", "POST", self._token),
             ("/auth/logout", "POST", self._logout),
+            (PATH, "GET", self._end_session),
+            ("/auth/backchannel-logout", "POST", self._logged_out),
         ]
         return [Route(path, endpoint=self._guarded(door, method), methods=[method]) for path, method, door in doors]
 
@@ -160,6 +168,8 @@ class Doors:
                 session = await self._signed_in(token_of(request.headers, secure=self._place.secure), identity)
             except SessionFull:
                 return self._back(LoginRefused(Reason.TOO_LARGE, "the session cannot hold it"), target)
+            except SessionEnded:
+                return self._back(LoginRefused(Reason.LOGGED_OUT, "the provider logged him out meanwhile"), target)
             response = _redirect(target.url)
             cookie = set_cookie(session, secure=self._place.secure, max_age=self._place.session_age)
             response.headers.append("Set-Cookie", cookie)
@@ -187,7 +197,7 @@ class Doors:
 
     async def _token(self, request: Request) -> Response:
         check_native(request.headers)
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        if _media_type(request) != "application/json":
             raise BadRequest("send the request as application/json")
         given = await _body(request)
         identity = await self._codes.exchange(given.get("code"), given.get("code_verifier"))
@@ -195,6 +205,8 @@ class Doors:
             session = await self._signed_in(token_of(request.headers, secure=self._place.secure), identity)
         except SessionFull:
             raise LoginRefused(Reason.TOO_LARGE, "the session cannot hold it") from None
+        except SessionEnded:
+            raise LoginRefused(Reason.LOGGED_OUT, "the provider logged him out meanwhile") from None
         log.info("login.exchanged", provider=identity.provider)
         return _json({"session": session.token, "until": self._sessions.until(session)})
 
@@ -221,13 +233,42 @@ class Doors:
 
     async def _logout(self, request: Request) -> Response:
         check_unsafe(request.headers, self._place.allowed_origins, self._place.origin)
+        query = dict(request.query_params)
+        if len(query) != len(request.query_params.multi_items()) or not set(query) <= {"return_to", "state"}:
+            raise LoginRefused(Reason.REQUEST, "a parameter is unknown or given twice")
+        target, state = None, query.get("state")
+        if "return_to" in query:
+            target = self._return_to.check(query["return_to"])
+        if state is not None and (target is None or not STATE.fullmatch(state)):
+            raise LoginRefused(Reason.REQUEST, "state goes with a return_to, and has 255 printable characters at most")
         session = await self._sessions.open(token_of(request.headers, secure=self._place.secure))
+        identity = Identity.of(session.data) if session is not None else None
         if session is not None:
             await self._sessions.end(session)
             log.info("logout.finished")
-        response = _json({"signedIn": False})
+        # Last: a provider that is away keeps nobody signed in here.
+        way = await self._end_sessions.way(identity, target, state) if identity is not None else None
+        response = _json({"signedIn": False, "logoutUrl": way})
         response.headers.append("Set-Cookie", clear_cookie(self._place.secure))
         return response
+
+    async def _end_session(self, request: Request) -> Response:
+        return _redirect(await self._end_sessions.follow(request.query_params.get("ticket", "")))
+
+    async def _logged_out(self, request: Request) -> Response:
+        try:
+            if _media_type(request) != "application/x-www-form-urlencoded":
+                raise BadRequest("send the request as application/x-www-form-urlencoded")
+            await self._backchannel.log_out(await _bytes(request, LARGEST_FORM))
+        except VitrineError as error:
+            self._note(error, "logout.refused")
+            # Section 2.8: whatever it was, the logout failed.
+            body = {
+                "error": "invalid_request",
+                "error_description": error.detail if isinstance(error, Rejected) else error.public,
+            }
+            return JSONResponse(body, status_code=400, headers=HEADERS)
+        return Response(status_code=200, headers=HEADERS)
 
     # Refusing
 
@@ -245,10 +286,10 @@ class Doors:
         body = {"error": {"code": error.code, "message": error.public, "reason": reason}}
         return JSONResponse(body, status_code=status, headers=HEADERS)
 
-    def _note(self, error: VitrineError) -> None:
+    def _note(self, error: VitrineError, event: str = "login.refused") -> None:
         self._metrics.failed(error.code)
         reason = str(error.reason) if isinstance(error, LoginRefused) else error.code
-        log.warning("login.refused", reason=reason, detail=error.detail)
+        log.warning(event, reason=reason, detail=error.detail)
 
 
 def _redirect(url: str) -> Response:
@@ -259,14 +300,22 @@ def _json(body: object) -> Response:
     return JSONResponse(body, headers=HEADERS)
 
 
-async def _body(request: Request) -> dict[str, object]:
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def _bytes(request: Request, most: int) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > LARGEST_BODY:
-            raise BadRequest(f"the request is larger than {LARGEST_BODY} bytes")
+        if len(body) > most:
+            raise BadRequest(f"the request is larger than {most} bytes")
+    return bytes(body)
+
+
+async def _body(request: Request) -> dict[str, object]:
     try:
-        given = orjson.loads(bytes(body))
+        given = orjson.loads(await _bytes(request, LARGEST_BODY))
     except orjson.JSONDecodeError:
         raise BadRequest("the request is no JSON") from None
     if not isinstance(given, dict):

@@ -23,6 +23,7 @@ import orjson
 
 from app.auth.headers import values
 from app.auth.keys import KeyRing
+from app.auth.session_index import SessionIndex
 from app.errors import BadRequest, Rejected, StateUnavailable
 from app.state import State
 from app.telemetry import log
@@ -95,19 +96,28 @@ class _Kept:
 
 
 class Sessions:
-    """The sessions in a State. Limits are seconds: `idle` since the last use, `absolute` since the beginning.
+    """The sessions in a State. Limits are seconds: `idle` since the last use, `absolute` since the beginning. With an
+    `index` those of a shopper can be ended without their ids.
 
     Every method raises `StateUnavailable` when Redis is away. As with any store, whether a write that was cut off in
     flight took place is not known then; a session is never left half written.
     """
 
     def __init__(
-        self, state: State, keys: KeyRing, *, idle: float, absolute: float, clock: Callable[[], float] = time.time
+        self,
+        state: State,
+        keys: KeyRing,
+        *,
+        idle: float,
+        absolute: float,
+        clock: Callable[[], float] = time.time,
+        index: SessionIndex | None = None,
     ) -> None:
         if not (idle > 0 and absolute > 0):
             raise ValueError("the limits of a session must be more than 0")
         self._state, self._keys, self._clock = state, keys, clock
         self._idle, self._absolute = idle, absolute
+        self._index = index or SessionIndex(state, keys, lambda _: None)
 
     async def open(self, token: str | None) -> Session | None:
         """The session of an id, its idle time begun anew; creates none.
@@ -125,6 +135,8 @@ class Sessions:
                 return None
             # Writing at every read would make each of them a write in Redis: a tenth of the limit is close enough.
             fresh = self._clock() - kept.used < self._idle / 10
+            if not fresh and not await self._is_found(place, kept.data, kept.created, kept):
+                return None
             if fresh or await self._state.swap(place, kept.raw, *self._sealed(place, kept.data, kept.created)):
                 return Session(token, kept.data, kept.created)
         raise StateUnavailable("a session is changed without end")
@@ -175,6 +187,8 @@ class Sessions:
             if len(plain) > LARGEST:
                 raise SessionFull
             data = orjson.loads(plain)
+            if not await self._is_found(place, data, kept.created, kept):
+                raise SessionEnded
             if await self._state.swap(place, kept.raw, *self._sealed(place, data, kept.created)):
                 return Session(session.token, data, kept.created)
         raise StateUnavailable("a session is changed without end")
@@ -198,7 +212,11 @@ class Sessions:
             # Written first: nobody knows the new id yet, and a crash in between loses nothing. One key a step, as a
             # Redis Cluster wants it.
             await self._state.put(place, *self._sealed(place, kept.data, kept.created))
+            if not await self._is_found(place, kept.data, kept.created):
+                await self._state.delete(place)
+                raise SessionEnded
             if await self._state.drop(old, kept.raw):
+                await self._index.remove(old, kept.data)
                 return Session(token, kept.data, kept.created)
         await self._state.delete(place)
         raise StateUnavailable("a session is changed without end")
@@ -207,12 +225,13 @@ class Sessions:
         """A session with a new id and limits begun anew, for somebody who has just proved who he is.
 
         `edit` gives its data of the newest data of the session before, whose id is dead when this returns; without one
-        of no data. Raises `SessionEnded` when that one is gone, and `SessionFull`; nothing is changed then.
+        of no data. Raises `SessionEnded` when that one is gone or another call is at it, or when its shopper was logged
+        out meanwhile, and `SessionFull`; nothing is changed then.
         """
         token, now = _new_token(signed_in=True), self._clock()
         place = _place(token)
         old = _place(session.token) if session is not None else ""
-        led = _entered(session.token) if session is not None else ""
+        led, leads = _entered(session.token) if session is not None else "", False
         for number in range(_ROUNDS):
             await _pause(number)
             kept = await self._read(old) if old else None
@@ -225,11 +244,15 @@ class Sessions:
                 raise SessionFull
             data = orjson.loads(plain)
             await self._state.put(place, *self._sealed(place, data, now))
+            # Before the old id is dead: a login at the same moment finds one or the other, and follows the first.
+            leads = leads or kept is None or await self._lead(led, token)
+            if not leads or not await self._is_found(place, data, now):
+                await self._state.delete(place)
+                raise SessionEnded
             if kept is None:
                 return Session(token, data, now)
-            # Before the old id is dead: a login at the same moment finds one or the other.
-            await self._state.put(led, self._keys.seal(led, token.encode()), ENTERED_SECONDS)
             if await self._state.drop(old, kept.raw):
+                await self._index.remove(old, kept.data)
                 return Session(token, data, now)
         await self._state.delete(place)
         raise StateUnavailable("a session is changed without end")
@@ -251,11 +274,26 @@ class Sessions:
     async def end(self, session: Session) -> None:
         """Ends the session; one that is over already is no error."""
         await self._state.delete(_place(session.token))
+        await self._index.remove(_place(session.token), session.data)
+
+    async def end_named(self, name: str) -> int:
+        """Ends all sessions that the index finds by this name; gives how many there may have been."""
+        return await self._index.end(name)
 
     async def part(self, token: str) -> bool:
         """Whether nobody was told yet that the session of this id is over: of all calls within an hour the first."""
         told = "session-parted:" + hashlib.sha256(token.encode()).hexdigest()
         return await self._state.put(told, b"1", PARTED_SECONDS, absent=True)
+
+    async def _lead(self, led: str, token: str) -> bool:
+        return await self._state.put(led, self._keys.seal(led, token.encode()), ENTERED_SECONDS, absent=True)
+
+    async def _is_found(self, place: str, data: Data, created: float, kept: _Kept | None = None) -> bool:
+        """Has the index find a session; whether it may live. `kept` is what it replaces, by which it may be found."""
+        # Its names are hashed by the first key: with another one first, they are others.
+        if kept is not None and self._keys.is_first(kept.raw) and self._index.is_same(kept.data, data):
+            return True
+        return await self._index.add(place, data, created + self._absolute)
 
     async def _create(self) -> tuple[Session, str]:
         session = Session(_new_token(), {}, self._clock())
