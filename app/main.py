@@ -20,6 +20,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from app import sign_in
 from app.attempts import Attempts
 from app.auth.caller import RECAPTCHA, Caller, HandingOn
+from app.auth.exchange import Exchange
 from app.auth.origin import origin_of, parse_origins
 from app.auth.sessions import Sessions
 from app.cache import Cache, Listening, Local, Shared
@@ -31,7 +32,7 @@ from app.commerce.estimates import Estimates
 from app.commerce.freshness import Lifetimes
 from app.commerce.guest_orders import GuestOrders
 from app.commerce.orders import Orders
-from app.commerce.rest import AdminUser, Credentials, Integration, Rest
+from app.commerce.rest import Rest
 from app.commerce.shop import Shop, StoreView
 from app.errors import StateUnavailable, VitrineError
 from app.http import Breaker, Upstream
@@ -40,6 +41,7 @@ from app.redis_client import MEMORY, connect
 from app.settings import Settings
 from app.sign_in import SignIn, build_sign_in
 from app.sources import Sources, build_sources, end
+from app.sso import build_exchange, credentials
 from app.state import State
 from app.storefront import graphiql
 from app.storefront.context import Context
@@ -50,6 +52,7 @@ from app.storefront.questions import Questions
 from app.storefront.responses import Hits, Responses
 from app.storefront.schema import PUBLIC, build_schema
 from app.storefront.shopper import Shopper, customer_behind
+from app.storefront.signed_in import SignedIn
 from app.telemetry import Metrics, log
 
 CACHE_TIMEOUT = 1.0  # seconds; the cache itself waits much shorter for what somebody waits for
@@ -84,6 +87,7 @@ class Parts:
     estimates: Estimates
     once: Once
     sign_in: SignIn | None
+    exchange: Exchange | None
     settings: Settings
 
     def links_of(self, view: StoreView) -> Links:
@@ -119,6 +123,7 @@ class Parts:
             estimates=self.estimates,
             once=self.once,
             payment_methods=frozenset(self.settings.offline_payment_methods),
+            signed_in=SignedIn(self.exchange, shopper, view),
         )
 
 
@@ -158,6 +163,8 @@ def build_parts(
         state_key=f"shop:{settings.commerce_base}",
         understand=understand,
     )
+    customers = Customers(lambda: shop.reads)
+    sessions = sign_in.sessions_of(settings, state)
     orders = Orders(
         lambda: shop.reads,
         rest,
@@ -185,7 +192,7 @@ def build_parts(
         graphql,
         rest,
         shop,
-        Customers(lambda: shop.reads),
+        customers,
         cache,
         listening,
         sources,
@@ -194,6 +201,7 @@ def build_parts(
         estimates,
         once,
         build_sign_in(settings, state, metrics, transport),
+        build_exchange(settings, sessions, state, rest, lambda: shop.reads, orders, customers),
         settings,
     )
 
@@ -220,24 +228,6 @@ def lifetimes_of(settings: Settings) -> Lifetimes:
 def sessions_of(parts: Parts) -> Sessions | None:
     """The sessions of these parts. Raises `ValueError` for keys that are none."""
     return sign_in.sessions_of(parts.settings, parts.state)
-
-
-def credentials(settings: Settings) -> Credentials | None:
-    """The REST credentials that the settings give, or None."""
-    if settings.commerce_consumer_key:
-        return Integration(
-            settings.commerce_consumer_key,
-            settings.commerce_consumer_secret.get_secret_value(),
-            settings.commerce_access_token,
-            settings.commerce_access_token_secret.get_secret_value(),
-        )
-    if settings.commerce_admin_username:
-        return AdminUser(
-            settings.commerce_admin_username,
-            settings.commerce_admin_password.get_secret_value(),
-            settings.commerce_admin_totp_secret.get_secret_value(),
-        )
-    return None
 
 
 class Application(FastAPI):

@@ -13,9 +13,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from app.auth.cart_contents import Party, TokenRefused
 from app.auth.customers import Customers
 from app.auth.locks import locked
-from app.auth.merging import MergePending, Merges, Party, TokenRefused
+from app.auth.merging import MergePending, Merges
 from app.auth.person import CUSTOMER, IDENTITY, Person, link_of, linked_in
 from app.auth.sessions import Data, Session, SessionEnded, Sessions
 from app.auth.ways import Ways

@@ -171,7 +171,7 @@ class Ways:
         return None if any(problem.category == UNAUTHORIZED for problem in reply.problems) else reply
 
     async def _check(self, token: str, customer: Node) -> None:
-        """Raises `UpstreamFailed` for a token that is of somebody else with the same address, in another website say."""
+        """Raises `UpstreamFailed` for a token of somebody else with the same address, in another website say."""
         owner = claims_of(token).get("uid")
         if not isinstance(owner, int):
             owner = await self._accounts.owner(token)

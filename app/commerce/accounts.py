@@ -114,14 +114,6 @@ class Accounts:
         """The number of the customer whose token it is. Raises `UpstreamRefused` for a token that is dead."""
         return int(_customer(await self._rest.own("customers/me", token))["id"])
 
-    async def cart_number(self, token: str, store: str) -> int:
-        """The number of the cart of the customer whose token it is."""
-        cart = await self._rest.own("carts/mine", token, store=store)
-        number = cart.get("id") if isinstance(cart, dict) else None
-        if type(number) is not int or number <= 0:
-            raise UpstreamInvalid("carts/mine: the cart has no number")
-        return number
-
     async def attributes(self) -> list[str]:
         """The codes of all customer attributes."""
         listed = await self._rest.get("attributeMetadata/customer")

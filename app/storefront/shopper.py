@@ -9,15 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from app.auth.merging import CARTS, LOST, OWNER
+from app.auth.person import CUSTOMER
 from app.auth.sessions import Session, SessionEnded, Sessions, is_signed_in, token_of
 from app.commerce.customers import Customer
 from app.errors import StateUnavailable
 
-CARTS = "carts"
-LOST = "lost"
 ORDERS = "orders"
 PLACING = "placing"
-CUSTOMER = "customer"
 KEYS = 8  # idempotency keys whose cart is remembered
 _LETTERS = string.ascii_letters + string.digits
 
@@ -81,6 +80,20 @@ class Shopper:
     def session(self) -> Session | None:
         """The session, as far as it was opened or begun in this request."""
         return self._session
+
+    @property
+    def may_be_signed_in(self) -> bool:
+        """Whether the id that came says that somebody has signed in; nobody is asked for that."""
+        return self._sessions is not None and self._token is not None and is_signed_in(self._token)
+
+    def follow(self, session: Session) -> None:
+        """Takes the session as another has changed it."""
+        self._session = session
+
+    async def reopened(self) -> Session | None:
+        """The session as it is now."""
+        self._opened = False
+        return await self.opened()
 
     async def opened(self) -> Session | None:
         """The shopper's session, or None; never begins one. Raises `StateUnavailable`."""
@@ -194,9 +207,12 @@ class Shopper:
 
         def tie(own: _Own) -> _Own:
             others = [pair for pair in (own.placing or {}).items() if pair[0] != _short(key)]
-            mine = (_short(key), {"id": cart_id, "quote": quote, "made": True, "agreed": list(agreed)})
-            cart = {**own.cart, "quote": quote} if own.cart and _is(own.cart, cart_id) else own.cart
-            return replace(own, cart=cart, placing=dict([*others[1 - KEYS :], mine]))
+            tied: dict[str, Any] = {"id": cart_id, "quote": quote, "made": True, "agreed": list(agreed)}
+            cart = own.cart
+            if cart and _is(cart, cart_id):
+                cart = {**cart, "quote": quote}
+                tied |= {OWNER: cart[OWNER]} if OWNER in cart else {}
+            return replace(own, cart=cart, placing=dict([*others[1 - KEYS :], (_short(key), tied)]))
 
         await self._change(website, tie)
 
