@@ -32,7 +32,7 @@ from app.telemetry import log
 Way = Literal["rest", "exchange", "admin", "password"]
 WAYS: tuple[Way, ...] = ("rest", "exchange", "admin", "password")
 LIFETIME = 3600.0  # seconds, Commerce's default, for tokens that do not say it
-STORE_IS_WEBSITE = "2.4.4"  # up to here `admin` takes the store view's number for the website's
+STORE_IS_WEBSITE = "2.4.4"  # here `admin` takes the number of the store view for that of the website
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class Ways:
     async def _as_admin(self, customer: Node, person: Person, site: Site) -> str:
         named = next((s for s in await self._accounts.sites() if s.store_id == site.website and s.store_id), None)
         stores = [site.store] if named is None else [named.store, site.store]
-        if self._reads().capabilities.version <= STORE_IS_WEBSITE:
+        if self._reads().capabilities.version.startswith(STORE_IS_WEBSITE):
             if named is None:
                 raise NoStore(f"Commerce {STORE_IS_WEBSITE} has no store view whose number is {site.website}")
             stores = [named.store]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from . import passwords
 from .call import Call, Info, call
 from .errors import AUTHENTICATION, AUTHORIZATION, CommerceError, RestError
 from .model import Customer, uid
-from .rest_customers import register
+from .rest_customers import EMAIL, register
 
-EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 SIGN_IN_FAILED = (
     "The account sign-in was incorrect or your account is disabled temporarily. Please wait and try again later."

@@ -38,6 +38,11 @@ class CustomerTokens:
         customer, until = self._owners.get(token, (None, 0.0))
         return customer if self._now() < until else None
 
+    @property
+    def alive(self) -> list[str]:
+        """All tokens that somebody has."""
+        return [token for token in self._owners if self.owner(token) is not None]
+
     def revoke(self, customer: int) -> None:
         """Kills every token of the customer, however it was got (cust-096)."""
         self._owners = {token: kept for token, kept in self._owners.items() if kept[0] != customer}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 SELF = "self"
 MANAGE = "Magento_Customer::manage"
 TAKEN = "A customer with the same email address already exists in an associated website."
+EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _COLUMNS: dict[str, Callable[[Customer], Any]] = {
     "entity_id": lambda one: one.id,
     "email": lambda one: one.email,
@@ -145,6 +147,8 @@ def create(request: Request) -> Any:
     for name in ("firstname", "lastname", "email"):
         if not given.get(name):
             raise RestError(400, '"%fieldName" is required. Enter and try again.', {"fieldName": name})
+    if not EMAIL.fullmatch(str(given["email"])):
+        raise RestError(400, '"%1" is not a valid email address.', {"1": given["email"]})
     made = register(
         shop,
         website=int(given.get("website_id") or shop.website_of(request.store).id),
