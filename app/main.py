@@ -87,8 +87,8 @@ class Parts:
     estimates: Estimates
     once: Once
     sign_in: SignIn | None
-    exchange: Exchange | None
     settings: Settings
+    exchange: Exchange | None = None
 
     def links_of(self, view: StoreView) -> Links:
         """How URLs of a store view leave."""
@@ -164,7 +164,6 @@ def build_parts(
         understand=understand,
     )
     customers = Customers(lambda: shop.reads)
-    sessions = sign_in.sessions_of(settings, state)
     orders = Orders(
         lambda: shop.reads,
         rest,
@@ -201,7 +200,6 @@ def build_parts(
         estimates,
         once,
         build_sign_in(settings, state, metrics, transport),
-        build_exchange(settings, sessions, state, rest, lambda: shop.reads, orders, customers),
         settings,
     )
 
@@ -269,6 +267,9 @@ def create_app(
         handing_on=HandingOn(settings.commerce_ip_header, settings.commerce_recaptcha),
     )
     sessions = sessions_of(parts)
+    parts.exchange = build_exchange(
+        settings, sessions, parts.state, parts.rest, lambda: parts.shop.reads, parts.orders, parts.customers
+    )
     if settings.cached:
         app.add_middleware(
             Responses,

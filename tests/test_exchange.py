@@ -158,7 +158,7 @@ def test_password_keys_that_cannot_be_used_are_refused_without_being_shown(text:
 
 
 async def test_customers_made_with_an_older_key_can_still_sign_in(empty_redis: str) -> None:
-    given = {"sso_way": "password", "redis_state_url": empty_redis}
+    given: dict[str, Any] = {"sso_way": "password", "redis_state_url": empty_redis}
     async with exchanging("2.4.6", **given, sso_password_keys=f"1:{OLDER_KEY}") as api:
         await sign_in(api, person())
         known = api.commerce.shop.customers
@@ -246,7 +246,7 @@ async def test_a_verified_address_links_a_customer_only_where_the_settings_let_i
 
 @pytest.mark.parametrize("attribute", [True, False])
 async def test_an_unverified_address_takes_over_nobody(attribute: bool) -> None:
-    given = {"attribute": attribute, "sso_link_by_email": True, "sso_create_unverified": True}
+    given: dict[str, Any] = {"attribute": attribute, "sso_link_by_email": True, "sso_create_unverified": True}
     async with exchanging(**given) as api:
         add_customer(api)
         assert await refused(api, person(email_verified=False)) == "SSO_EMAIL_UNVERIFIED"
@@ -333,7 +333,7 @@ async def test_links_in_the_state_are_moved_to_the_attribute_once_there_is_one(e
 async def test_after_the_state_is_lost_only_a_verified_address_finds_the_customer_and_only_if_allowed(
     empty_redis: str, link_by_email: bool
 ) -> None:
-    given = {"attribute": False, "redis_state_url": empty_redis, "sso_link_by_email": link_by_email}
+    given: dict[str, Any] = {"attribute": False, "redis_state_url": empty_redis, "sso_link_by_email": link_by_email}
     async with exchanging(**given) as api:
         first = signed(await sign_in(api, person()))
         assert signed(await sign_in(api, person(email=None))).id == first.id
@@ -378,7 +378,7 @@ async def test_names_that_cannot_be_are_made_fit(told: dict[str, Any], kept: tup
 @pytest.mark.parametrize("version", ["2.4.4", "2.4.9"])
 async def test_parallel_first_sign_ins_make_one_customer(version: str, attribute: bool, empty_redis: str) -> None:
     who = person(f"twin-{version}-{attribute}")
-    given = {"attribute": attribute, "redis_state_url": empty_redis}
+    given: dict[str, Any] = {"attribute": attribute, "redis_state_url": empty_redis}
     async with exchanging(version, **given) as api, exchanging(version, **given, commerce=api.commerce) as other:
         sessions = await asyncio.gather(*(sign_in(each, who) for each in (api, other) * 5))
         made = [each for each in api.commerce.shop.customers if each.email == "jane@example.com"]

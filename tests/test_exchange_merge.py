@@ -135,7 +135,7 @@ async def test_a_merge_that_was_done_and_not_told_is_not_done_again(version: str
 
 @pytest.mark.parametrize("version", ["2.4.4", "2.4.9"])
 async def test_a_merge_that_failed_without_being_done_is_done_once_nothing_can_be_running(version: str) -> None:
-    given = {"commerce_max_execution": 1, "commerce_timeout": 1, "sso_patience": 0.2}
+    given: dict[str, Any] = {"commerce_max_execution": 1, "commerce_timeout": 1, "sso_patience": 0.2}
     async with exchanging(version, **given) as api:
         guest = await guest_with(api, THREE)
         api.commerce.faults.add(Fault("html_500", match="MergeCarts"))

@@ -10,7 +10,6 @@ from .errors import AUTHENTICATION, AUTHORIZATION, CommerceError, RestError
 from .model import Customer, uid
 from .rest_customers import EMAIL, register
 
-
 SIGN_IN_FAILED = (
     "The account sign-in was incorrect or your account is disabled temporarily. Please wait and try again later."
 )

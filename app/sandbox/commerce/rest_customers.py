@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from . import passwords
+from .carts import Cart
 from .criteria import searched
 from .errors import RestError
 from .model import Customer
@@ -229,21 +230,20 @@ def token(request: Request) -> Any:
     return request.shop.customer_tokens.issue(_found(request).id)
 
 
+def own_cart(request: Request) -> Cart:
+    """The open cart of the customer whose token came along."""
+    number = whose(request).id
+    cart = request.shop.carts.of_customer(number)
+    if cart is None:
+        told = {"fieldName": "customerId", "fieldValue": number}
+        raise RestError(404, "No such entity with %fieldName = %fieldValue", told)
+    return cart
+
+
 def my_cart(request: Request) -> Any:
     """The customer's open cart, by its number."""
-    cart = request.shop.carts.of_customer(whose(request).id)
-    if cart is None:
-        raise RestError(
-            404,
-            "No such entity with %fieldName = %fieldValue",
-            {"fieldName": "customerId", "fieldValue": whose(request).id},
-        )
-    return {
-        "id": cart.id,
-        "is_active": True,
-        "items_qty": cart.quantity,
-        "customer": body(request.shop, whose(request)),
-    }
+    cart = own_cart(request)
+    return {"id": cart.id, "is_active": True, "items_qty": cart.quantity, "customer": me(request)}
 
 
 def attributes(request: Request) -> Any:
