@@ -65,7 +65,7 @@ conformance: $(STAMP) ## replay recorded exchanges against the stand-in: make co
 	@test -n "$(RECORDINGS)" || { echo 'say where the recordings are: make conformance RECORDINGS=folder'; exit 1; }
 	@$(BIN)/python -m tests.conformance "$(RECORDINGS)"
 
-storm: $(STAMP) ## 1,000 carts ordered five times at once while Commerce and Redis fail, rules removed, 1,000 journeys; the cache
+storm: $(STAMP) ## 1,000 carts ordered five times at once while Commerce and Redis fail, rules removed, 1,000 journeys; the cache; 200 sessions refreshed
 	@$(BIN)/python -m tests.orders_storm --carts 1000
 	@$(BIN)/python -m tests.api_storm --carts 1000
 	@for rule in Claim LookUp Epoch Waiting; do \
@@ -81,6 +81,9 @@ storm: $(STAMP) ## 1,000 carts ordered five times at once while Commerce and Red
 	@for rule in Run Log Fence Generations Store Gap; do \
 		$(BIN)/python -m tests.cache_machine --histories 1000 --seed 1 --sabotage Without$$rule; \
 		[ $$? = 3 ] || { echo "without its $$rule a history must go wrong (status 3), and none did"; exit 1; }; done
+	@$(BIN)/python -m tests.refresh_storm --sessions 200 --calls 20
+	@$(BIN)/python -m tests.refresh_storm --sessions 200 --calls 20 --sabotage WithoutLease; \
+		[ $$? = 3 ] || { echo "without its lease the run must lose sessions (status 3), and did not"; exit 1; }
 
 bench: $(STAMP) redis ## the speed figures of the README, beside others where npm is there: ten minutes; writes docs/bench.*
 	@$(BIN)/python -m bench --write

@@ -186,7 +186,9 @@ async def _writes(parts: Parts, report: Report) -> None:
 async def _customers(parts: Parts, report: Report) -> None:
     """Whether shoppers who sign in get their customer at Commerce: a token, and a place for the link."""
     if not (parts.rest.available and parts.state.configured and parts.settings.session_keys.get_secret_value()):
-        report.warnings.append("nobody is signed in at Commerce: it needs REST credentials, sessions and REDIS_STATE_URL")
+        report.warnings.append(
+            "nobody is signed in at Commerce: it needs REST credentials, sessions and REDIS_STATE_URL"
+        )
         return
     accounts = Accounts(parts.rest)
     offered = ways_of(parts.settings, accounts, lambda: parts.shop.reads, parts.rest).offered()

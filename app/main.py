@@ -8,11 +8,10 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
-import httpx2
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -34,9 +33,10 @@ from app.commerce.guest_orders import GuestOrders
 from app.commerce.orders import Orders
 from app.commerce.rest import Rest
 from app.commerce.shop import Shop, StoreView
-from app.errors import StateUnavailable, VitrineError
+from app.errors import StateUnavailable
 from app.http import Breaker, Upstream
 from app.idempotency import Once
+from app.probes import add_probes
 from app.redis_client import MEMORY, connect
 from app.settings import Settings
 from app.sign_in import SignIn, build_sign_in
@@ -45,7 +45,7 @@ from app.sso import build_exchange, credentials
 from app.state import State
 from app.storefront import graphiql
 from app.storefront.context import Context
-from app.storefront.endpoint import Endpoint, Public, graphiql_page, refusal
+from app.storefront.endpoint import Endpoint, Public, graphiql_page
 from app.storefront.limits import Limits
 from app.storefront.links import Links
 from app.storefront.questions import Questions
@@ -54,6 +54,9 @@ from app.storefront.schema import PUBLIC, build_schema
 from app.storefront.shopper import Shopper, customer_behind
 from app.storefront.signed_in import SignedIn
 from app.telemetry import Metrics, log
+
+if TYPE_CHECKING:
+    import httpx2
 
 CACHE_TIMEOUT = 1.0  # seconds; the cache itself waits much shorter for what somebody waits for
 LISTENING_TIMEOUT = 10.0  # seconds
@@ -313,6 +316,7 @@ def create_app(
         largest_body=settings.graphql_max_bytes,
         public=public,
         sessions=sessions,
+        fresh=parts.sign_in.refreshing.fresh if parts.sign_in is not None else None,
         page=graphiql_page(graphiql.DEFAULT_QUERY) if settings.graphiql else None,
     )
     app.router.routes.append(Route("/graphql", endpoint=endpoint.__call__, methods=["GET", "POST"]))
@@ -322,12 +326,7 @@ def create_app(
         app.router.routes.extend(parts.sign_in.routes())
     if settings.graphiql:
         app.router.routes.extend(graphiql.assets())
-    if settings.metrics:
-        app.add_api_route("/metrics", partial(_metrics, parts.metrics), methods=["GET"])
-    app.add_api_route("/healthz", _healthz, methods=["GET"])
-    app.add_api_route("/readyz", _readyz, methods=["GET"])
-    app.add_exception_handler(VitrineError, _refused)
-    app.add_exception_handler(Exception, _crashed)
+    add_probes(app, parts.metrics if settings.metrics else None)
     return app
 
 
@@ -361,31 +360,3 @@ async def _lifespan(parts: Parts, app: FastAPI) -> AsyncIterator[None]:
             await parts.sign_in.close()
         await parts.upstream.close()
         await parts.state.close()
-
-
-async def _healthz() -> Response:
-    """The process lives; asks nobody."""
-    return JSONResponse({"status": "ok"})
-
-
-async def _readyz(request: Request) -> Response:
-    """The process can take traffic. Commerce being away is told, and does not make it unready: every other process
-    would be unready with it, and nobody would answer what needs no Commerce."""
-    ready = getattr(request.app.state, "ready", False)
-    known = bool(request.app.state.parts.shop.views)
-    body = {"status": "ready" if ready else "starting", "commerce": "known" if known else "unknown"}
-    return JSONResponse(body, status_code=200 if ready else 503)
-
-
-async def _metrics(metrics: Metrics) -> Response:
-    return Response(metrics.text(), media_type="text/plain; version=0.0.4")
-
-
-async def _refused(_: Request, error: Exception) -> Response:
-    assert isinstance(error, VitrineError)
-    return refusal(error)
-
-
-async def _crashed(_: Request, error: Exception) -> Response:
-    log.error("http.crashed", exc_info=error)
-    return refusal(VitrineError())

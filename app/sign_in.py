@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import httpx2
 from starlette.routing import Route
 
 from app.auth.backchannel import Backchannel
@@ -18,6 +18,7 @@ from app.auth.native import Codes
 from app.auth.oidc import Logins
 from app.auth.origin import origin_of, parse_origins
 from app.auth.providers import Provider, Providers
+from app.auth.refreshing import Leases, Refreshing
 from app.auth.return_to import ReturnTo, origin_of_storefront, parse_apps
 from app.auth.routes import Doors, Place
 from app.auth.session_index import SessionIndex
@@ -27,6 +28,9 @@ from app.settings import Settings
 from app.state import State
 from app.telemetry import Metrics
 
+if TYPE_CHECKING:
+    import httpx2
+
 
 @dataclass
 class SignIn:
@@ -34,6 +38,7 @@ class SignIn:
 
     logins: Logins
     doors: Doors
+    refreshing: Refreshing
     upstreams: dict[str, Upstream]
 
     def routes(self) -> list[Route]:
@@ -41,7 +46,8 @@ class SignIn:
         return self.doors.routes()
 
     async def close(self) -> None:
-        """Closes what only this uses."""
+        """Closes what only this uses, and waits for refreshes that are under way."""
+        await self.refreshing.close()
         for upstream in self.upstreams.values():
             await upstream.close()
 
@@ -68,8 +74,10 @@ def build_sign_in(
     metrics: Metrics,
     transport: httpx2.AsyncBaseTransport | None = None,
     clock: Callable[[], float] = time.time,
+    leases_of: Callable[[State, float], Leases] = Leases,
 ) -> SignIn | None:
-    """Signing in, where the settings name a provider; `transport` stands in for the network in tests.
+    """Signing in, where the settings name a provider; `transport` stands in for the network in tests, and `leases_of`
+    makes what lets one process at a time refresh a session.
 
     Raises `ValueError` for settings that cannot be used; it shows no secret.
     """
@@ -87,8 +95,11 @@ def build_sign_in(
     codes = Codes(state, keys, clock)
     end_sessions = EndSessions(logins, state, keys, public_url=settings.public_url, clock=clock)
     backchannel = Backchannel(logins, sessions, state, clock)
-    doors = Doors(logins, sessions, codes, end_sessions, backchannel, return_to, place, metrics)
-    return SignIn(logins, doors, upstreams)
+    # Longer than a refresh can take: metadata, tokens, keys twice, and keeping them while Redis is away for a while.
+    leases = leases_of(state, 7 * settings.oidc_timeout + 10)
+    refreshing = Refreshing(logins, sessions, leases, patience=2 * settings.oidc_timeout, clock=clock)
+    doors = Doors(logins, sessions, codes, end_sessions, backchannel, refreshing, return_to, place, metrics)
+    return SignIn(logins, doors, refreshing, upstreams)
 
 
 def _upstream(

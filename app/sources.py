@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-
-import httpx2
+from typing import TYPE_CHECKING
 
 from app.cache import Cache
 from app.commerce.adobe_signatures import HOST, AdobeSignatures
@@ -21,6 +20,9 @@ from app.settings import Settings, secrets_of
 from app.state import State
 from app.telemetry import Metrics, log
 from app.webhooks import Webhooks
+
+if TYPE_CHECKING:
+    import httpx2
 
 LARGEST_KEY = 65_536  # bytes
 

@@ -73,16 +73,9 @@ class Reader:
         if rest:
             raise WrongAnswer(f"more than an answer: {rest[:100]!r}")
         self.status, self._held = int(head[9:12]), b""
-        self.headers = (
-            {
-                name.strip(): value.strip()
-                for name, _, value in (
-                    line.partition(":") for line in held[:end].decode("latin-1").lower().split("\r\n")[1:]
-                )
-            }
-            if self.status != 200 or not self.headers
-            else self.headers
-        )
+        if self.status != 200 or not self.headers:
+            lines = [line.partition(":") for line in held[:end].decode("latin-1").split("\r\n")[1:]]
+            self.headers = {name.strip().lower(): value.strip() for name, _, value in lines}
         return body
 
 

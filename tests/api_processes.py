@@ -67,7 +67,7 @@ def processes(seed: int, faults: str, times: Times, sabotage: str | None = None)
         options += ["--place-seconds", str(times.placing), "--storm", str(seed)]
         options += ["--storm-faults", faults, "--storm-seconds", str(times.late)]
         started = [ending.enter_context(_process(folder, ["app.sandbox.commerce", *options], {}))]
-        _wait_for(f"{commerce}/__sandbox/pending", started[0])
+        wait_for(f"{commerce}/__sandbox/pending", started[0])
         settings = _settings(commerce, redis, times)
         module = ["tests.api_processes", sabotage] if sabotage else ["app.cli", "serve"]
         apis = []
@@ -77,7 +77,7 @@ def processes(seed: int, faults: str, times: Times, sabotage: str | None = None)
             started.append(ending.enter_context(process))
             apis.append(f"http://127.0.0.1:{listen}")
         for url, api in zip(apis, started[1:], strict=True):
-            _wait_for(f"{url}/readyz", api)
+            wait_for(f"{url}/readyz", api)
         yield Running(commerce, apis, redis)
 
 
@@ -126,7 +126,8 @@ def _log() -> int | None:
     return None if os.environ.get("STORM_LOG") else subprocess.DEVNULL
 
 
-def _wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = 60) -> None:
+def wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = 60) -> None:
+    """Waits until a process answers there. Raises `RuntimeError` for one that ends or takes too long."""
     until = time.monotonic() + seconds
     with httpx2.Client(trust_env=False, verify=False) as client:
         while process.poll() is None and time.monotonic() < until:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,6 +16,7 @@ import hypothesis
 import pytest
 import structlog
 import uvicorn
+import uvloop
 from fastapi import FastAPI
 
 from app.errors import StateUnavailable
@@ -34,6 +36,15 @@ hypothesis.settings.register_profile(
     "tests", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
 )
 hypothesis.settings.load_profile("tests")
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Modules that name `EVENT_LOOPS` run in each of them: the API is served in uvloop's."""
+    known: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
+        "asyncio": asyncio.new_event_loop,
+        "uvloop": uvloop.new_event_loop,
+    }
+    return {name: known[name] for name in getattr(getattr(item, "module", None), "EVENT_LOOPS", ("asyncio",))}
 
 
 @pytest.hookimpl(optionalhook=True)

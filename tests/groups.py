@@ -16,6 +16,7 @@ FLEETS = "asks several Redis servers"
 GROUPS = {
     "tests/test_api_storm.py": PROCESSES,
     "tests/test_orders_storm.py": PROCESSES,
+    "tests/test_refresh_storm.py": PROCESSES,
     "tests/test_graphiql.py": PROCESSES,
     "tests/test_sign_in_browser.py": PROCESSES,
     "tests/test_cli.py": PROCESSES,

@@ -76,7 +76,8 @@ class Asked:
 
 class HostileProvider:
     """Honest until told otherwise: what is put into `metadata`, `claims`, `header`, `token`, `userinfo` and `response`
-    is used, `GONE` left out; `answers` replaces whole answers by path, and `forge` makes the ID token."""
+    is used, `GONE` left out; `answers` replaces whole answers by path, and `forge` makes the ID token. Refresh tokens are
+    rotated, with `refreshed` in the answer; one that comes twice ends its login. `gate` keeps token requests waiting."""
 
     def __init__(self, clock: Callable[[], float] = time.time, issuer: str = ISSUER) -> None:
         self.issuer, self.clock, self.secret = issuer, clock, SECRET
@@ -103,6 +104,9 @@ class HostileProvider:
         self.answers: dict[str, Response | None] = {}
         self.forge: Callable[[dict[str, Any], bytes], str] | None = None
         self.asked: list[Asked] = []
+        self.refreshed: dict[str, Any] = {}
+        self.gate: asyncio.Event | None = None
+        self._logins: list[dict[str, Any]] = []
         self._codes: dict[str, dict[str, str]] = {}
         paths = {
             "/.well-known/openid-configuration": lambda _: self.metadata,
@@ -146,6 +150,8 @@ class HostileProvider:
                     await asyncio.sleep(60)
                 assert replaced is not None
                 return replaced
+            if request.url.path == "/token" and self.gate is not None:
+                await self.gate.wait()
             body = answer(asked)
             if isinstance(body, Response):
                 return body
@@ -163,6 +169,8 @@ class HostileProvider:
             client, secret = asked.form.get("client_id", ""), asked.form.get("client_secret", "")
         if (client, secret) != (CLIENT, self.secret):
             return JSONResponse({"error": "invalid_client"}, 401)
+        if asked.form.get("grant_type") == "refresh_token":
+            return self._refresh(asked.form.get("refresh_token", ""))
         challenge = b64(hashlib.sha256(asked.form.get("code_verifier", "").encode()).digest())
         if (
             request is None
@@ -170,16 +178,36 @@ class HostileProvider:
             or asked.form["redirect_uri"] != request["redirect_uri"]
         ):
             return JSONResponse({"error": "invalid_grant"}, 400)
-        access = "access-" + secrets.token_urlsafe(16)
+        login = {"nonce": request["nonce"], "auth_time": int(self.clock()) - 5, "given": []}
+        self._logins.append(login)
+        return self._tokens(login) | self.token
+
+    def sign_in_by_hand(self) -> str:
+        """A login that needs no browser; gives its refresh token."""
+        self._logins.append({"nonce": "n", "auth_time": int(self.clock()), "given": []})
+        return str(self._tokens(self._logins[-1])["refresh_token"])
+
+    def _refresh(self, token: str) -> object:
+        login = next((login for login in self._logins if token in login["given"]), None)
+        if login is None:
+            return JSONResponse({"error": "invalid_grant"}, 400)
+        if token != login["given"][-1]:
+            self._logins.remove(login)
+            return JSONResponse({"error": "invalid_grant"}, 400)
+        return self._tokens(login) | self.refreshed
+
+    def _tokens(self, login: dict[str, Any]) -> dict[str, Any]:
+        access, refresh = ("access-" + secrets.token_urlsafe(16), "refresh-" + secrets.token_urlsafe(16))
+        login["given"].append(refresh)
         return {
             "token_type": "Bearer",
             "access_token": access,
-            "refresh_token": "refresh-" + secrets.token_urlsafe(16),
-            "id_token": self.id_token(request["nonce"], access),
+            "refresh_token": refresh,
+            "id_token": self.id_token(login["nonce"], access, login["auth_time"]),
             "expires_in": 300,
-        } | self.token
+        }
 
-    def id_token(self, nonce: str, access: str) -> str:
+    def id_token(self, nonce: str, access: str, auth_time: int) -> str:
         now = int(self.clock())
         claims = {
             "iss": self.issuer,
@@ -189,7 +217,7 @@ class HostileProvider:
             "iat": now,
             "nonce": nonce,
             "at_hash": at_hash(access),
-            "auth_time": now - 5,
+            "auth_time": auth_time,
             "sid": "sid-1",
             "email": "jane@example.com",
             "email_verified": True,

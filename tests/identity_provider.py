@@ -77,4 +77,6 @@ class Person:
                 given[parts["name"]] = parts.get("value", "")
         if "login" in given:
             given |= {"login": self._name, "password": "any"}
+        if "logoutForm" in form[0]:
+            given["logout"] = "yes"
         return await self._client.post(urljoin(str(page.url), unescape(form[1])), data=given)

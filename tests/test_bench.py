@@ -95,6 +95,12 @@ def test_what_is_no_single_answer_is_refused(answer: bytes) -> None:
         Reader().feed(answer)
 
 
+def test_names_of_headers_are_in_small_letters_and_values_are_as_they_came() -> None:
+    reader = Reader()
+    assert reader.feed(b"HTTP/1.1 200 OK\r\nSet-Cookie: id=aBc; Secure\r\nContent-Length: 2\r\n\r\n{}") == b"{}"
+    assert reader.headers == {"set-cookie": "id=aBc; Secure", "content-length": "2"}
+
+
 def test_only_the_right_data_without_errors_are_right() -> None:
     check = same_data({"a": 1})
     assert [check(b'{"data":{"a":1}}'), check(b'{"data": {"a": 1}}'), check(b'{"data":{"a":1}}')] == [True] * 3

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx2
 import pytest
 
@@ -162,15 +164,23 @@ async def test_only_the_doors_that_are_meant_are_open(api: Api) -> None:
 
 
 class Broken(httpx2.AsyncBaseTransport):
-    """A way to Commerce with a bug of ours in it."""
+    """A way to Commerce that gets a bug of ours."""
+
+    def __init__(self, commerce: Any) -> None:
+        self._inner = httpx2.ASGITransport(app=commerce)
+        self.broken = False
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        raise RuntimeError("secret-in-a-bug /srv/app/main.py")
+        if self.broken:
+            raise RuntimeError("secret-in-a-bug /srv/app/main.py")
+        return await self._inner.handle_async_request(request)
 
 
 async def test_a_bug_is_masked_and_given_a_reference() -> None:
-    async with running(create_commerce("2.4.8", public_url=COMMERCE)) as api:
-        api.parts.upstream._client._transport = Broken()
+    commerce = create_commerce("2.4.8", public_url=COMMERCE)
+    network = Broken(commerce)
+    async with running(commerce, transport=network) as api:
+        network.broken = True
         answer = await api.post("{ countries { code } store { code } }")
         body = answer.json()
         error = body["errors"][0]

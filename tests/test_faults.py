@@ -112,8 +112,10 @@ async def test_a_part_that_commerce_leaves_out_is_told_beside_the_data_that_came
 
 
 async def test_a_refused_connection_is_one_coded_error_for_each_field_that_needs_commerce() -> None:
-    async with running(create_commerce("2.4.8", public_url=COMMERCE)) as api:
-        api.parts.upstream._client._transport = Refusing()
+    commerce = create_commerce("2.4.8", public_url=COMMERCE)
+    network = Network(commerce)
+    async with running(commerce, transport=network) as api:
+        network.up = False
         body = await api.ask(QUERY)
         assert body["data"] == {"store": {"code": "default"}, "countries": None, "page": None}
         assert {error["extensions"]["code"] for error in body["errors"]} == {"UPSTREAM_UNAVAILABLE"}

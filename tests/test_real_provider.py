@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import io
@@ -14,12 +15,16 @@ from typing import Any
 import httpx2
 import pytest
 import structlog
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from app.auth.oidc import challenge_of
 from app.main import sessions_of
 from app.sandbox.commerce import create_commerce
 from app.telemetry import configure_logs
-from tests.conftest import COMMERCE, Api, running
+from tests.conftest import COMMERCE, Api, running, serving
 from tests.identity_provider import Person, identity_provider
 from tests.shoppers import kept
 from tests.sign_in_stage import KEYS, query_of
@@ -203,6 +208,67 @@ async def test_a_native_app_signs_in_by_the_systems_browser(redis_url: str, issu
         assert (await browser.get("/auth/session")).json() == {"signedIn": False}
 
 
+OFFLINE = ["openid", "email", "profile", "offline_access"]
+
+
+async def run_out(api: Api, browser: httpx2.AsyncClient, **given: Any) -> dict[str, Any]:
+    """Lets the tokens of a session be old, with others if they are given; gives those that it had."""
+    sessions = sessions_of(api.parts)
+    assert sessions is not None
+    session = await sessions.open(browser.cookies["vitrine"])
+    assert session is not None
+    had: dict[str, Any] = session.data["identity"]
+    old = {**had, "expires": had["since"] - 100, "obtained": had["since"] - 700, **given}
+    await sessions.change(session, lambda data: {**data, "identity": old})
+    return had
+
+
+async def test_tokens_that_ran_out_are_fetched_anew_again_and_again_until_the_provider_ends_it(
+    redis_url: str, issuer: str
+) -> None:
+    async with shop(redis_url, issuer, scopes=OFFLINE) as api, visitor(api) as browser, person() as jane:
+        await sign_in(browser, jane, "return_to=/account&prompt=consent")
+        body = {"query": ADD, "variables": {"lines": [{"sku": "TT-C01"}]}}
+        assert (await browser.post("/graphql", json=body, headers=UNSAFE)).status_code == 200
+        had = [await run_out(api, browser)]
+        cart = {"query": "{ cart { quantity } }"}
+        answers = await asyncio.gather(*(browser.post("/graphql", json=cart) for _ in range(10)))
+        assert [answer.json() for answer in answers] == [{"data": {"cart": {"quantity": "1"}}}] * 10
+        had.append(await run_out(api, browser))
+        assert (await browser.get("/auth/session")).json()["signedIn"] is True
+        had.append(await run_out(api, browser, refresh_token=had[0]["refresh_token"]))
+        for name in ("refresh_token", "access_token"):
+            assert len({each[name] for each in had}) == 3
+        # The first refresh token comes a second time: as if it were stolen, the provider ends the login.
+        assert (await browser.get("/auth/session")).json() == {"signedIn": False}
+
+
+async def test_the_provider_ends_the_session_by_itself(redis_url: str) -> None:
+    """He signs out at another shop of the same provider, which tells us."""
+    told: list[bytes] = []
+
+    async def hear(request: Request) -> Response:
+        told.append(await request.body())
+        return Response()
+
+    with serving(Starlette(routes=[Route("/", hear, methods=["POST"])])) as ear:
+        client = {**CLIENTS[0], "backchannel_logout_uri": ear, "backchannel_logout_session_required": True}
+        with identity_provider(client) as issuer:
+            async with shop(redis_url, issuer) as api, visitor(api) as browser, person() as jane:
+                await sign_in(browser, jane)
+                hint = (await run_out(api, browser))["id_token"]
+                await jane.sign_in(
+                    f"{issuer}/session/end?id_token_hint={hint}&post_logout_redirect_uri={PUBLIC}/bye", PUBLIC
+                )
+                assert len(told) == 1
+                form = {"Content-Type": "application/x-www-form-urlencoded"}
+                answer = await browser.post("/auth/backchannel-logout", content=told[0], headers=form)
+                assert (answer.status_code, answer.content) == (200, b"")
+                assert (await browser.get("/auth/session")).json() == {"signedIn": False}
+                again = await browser.post("/auth/backchannel-logout", content=told[0], headers=form)
+                assert (again.status_code, again.json()["error_description"]) == (400, "logout token: jti")
+
+
 async def test_neither_log_nor_redis_has_a_token_an_address_or_a_name_after_a_login(
     redis_url: str, issuer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -212,8 +278,9 @@ async def test_neither_log_nor_redis_has_a_token_an_address_or_a_name_after_a_lo
     before = root.handlers[:], root.level
     try:
         configure_logs("debug", "json")
-        scopes = ["openid", "email", "profile", "offline_access"]
-        async with shop(redis_url, issuer, scopes=scopes) as api, visitor(api) as browser, person("janine") as someone:
+        for ours in ("httpx2", "httpcore2"):  # the browser of this test, and its way to the provider
+            logging.getLogger(ours).setLevel(logging.WARNING)
+        async with shop(redis_url, issuer, scopes=OFFLINE) as api, visitor(api) as browser, person("janine") as someone:
             asked = (await browser.get("/auth/login?return_to=/account&prompt=consent")).headers["location"]
             url = await someone.sign_in(asked, CALLBACK)
             assert (await browser.get(url)).headers["location"] == f"{PUBLIC}/account"

@@ -120,6 +120,7 @@ async def test_signing_in_gives_the_guests_session_a_new_id_and_an_identity(
         "refres",
     ]
     assert identity.pop("id_token").count(".") == 2
+    assert len(identity.pop("nonce")) == 43
     assert identity == {
         "provider": "id",
         "issuer": ISSUER,
@@ -135,6 +136,7 @@ async def test_signing_in_gives_the_guests_session_a_new_id_and_an_identity(
         "groups": [],
         "newsletter": None,
         "expires": clock.now + 300,
+        "obtained": clock.now,
     }
 
 

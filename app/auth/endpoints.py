@@ -29,12 +29,17 @@ class Tokens:
     expires_in: float | None
 
 
+class GrantInvalid(LoginRefused):
+    """The provider does not know the grant, or not any more."""
+
+
 async def ask_for_tokens(
     provider: Provider, metadata: Metadata, upstream: Upstream, grant: Mapping[str, str]
 ) -> Tokens:
     """The tokens for a grant, asked for once: a code that is sent twice is a code that was stolen.
 
-    Raises `LoginRefused`: `PROVIDER_AWAY` where the provider did not decide, `PROVIDER_ERROR` where it refused.
+    Raises `LoginRefused`: `PROVIDER_AWAY` where the provider did not decide, `PROVIDER_ERROR` where it refused, as
+    `GrantInvalid` where it refused this grant.
     """
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     body = dict(grant)
@@ -50,7 +55,9 @@ async def ask_for_tokens(
         raise LoginRefused(Reason.PROVIDER_UNFIT, "it takes no client secret, by Basic or in the body")
     answer = await _call(upstream, "Token", "POST", metadata.token_endpoint, headers, urlencode(body).encode())
     if answer.status in (400, 401, 403):
-        raise LoginRefused(Reason.PROVIDER_ERROR, f"Token: {_error_of(answer)}")
+        error = _error_of(answer)
+        refused = GrantInvalid if error == "invalid_grant" else LoginRefused
+        raise refused(Reason.PROVIDER_ERROR, f"Token: {error}")
     return _tokens_of(json_of("Token", answer))
 
 

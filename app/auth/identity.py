@@ -20,7 +20,8 @@ MOST_GROUPS = 50
 @dataclass(frozen=True, slots=True)
 class Identity:
     """A shopper who is signed in. Times are seconds since the epoch: `auth_time` when he proved to the provider who he
-    is, as far as it tells; `since` when he came to us; `expires` when the access token runs out."""
+    is, as far as it tells; `since` when he came to us; `obtained` when the tokens came, and `expires` when the access
+    token runs out. `nonce` is that of the ID token that he came with."""
 
     provider: str
     issuer: str
@@ -39,6 +40,8 @@ class Identity:
     access_token: str = field(default="", repr=False)
     refresh_token: str | None = field(default=None, repr=False)
     expires: float | None = None
+    obtained: float | None = None
+    nonce: str | None = field(default=None, repr=False)
 
     @classmethod
     def told(cls, provider: Provider, claims: Mapping[str, Any], tokens: Tokens, now: float) -> Self:
@@ -64,6 +67,8 @@ class Identity:
             access_token=tokens.access_token,
             refresh_token=tokens.refresh_token,
             expires=now + tokens.expires_in if tokens.expires_in is not None else None,
+            obtained=now,
+            nonce=claims.get("nonce"),
         )
 
     @classmethod

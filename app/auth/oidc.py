@@ -123,7 +123,7 @@ class Logins:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.providers = providers
-        self._upstreams = upstreams
+        self.upstreams = upstreams
         self.discoveries = {name: Discovery(each, upstreams[name]) for name, each in providers.items()}
         self._state, self._keys, self._clock = state, keys, clock
         self._public_url = public_url
@@ -210,7 +210,7 @@ class Logins:
         return waiting
 
     async def _identity(self, provider: Provider, waiting: _Waiting, given: Mapping[str, str]) -> Identity:
-        discovery, upstream = self.discoveries[provider.id], self._upstreams[provider.id]
+        discovery, upstream = self.discoveries[provider.id], self.upstreams[provider.id]
         metadata = await discovery.metadata()
         self._check_fit(provider, metadata)
         # Before anything else that the response says: it may come from another provider (RFC 9207 section 2.4).

@@ -56,7 +56,6 @@ def linked_in(data: Data) -> str | None:
 class CustomerRefused(Rejected):
     """Commerce has no customer for this person, and none is made or attached: nothing was changed."""
 
-    code = "CUSTOMER_REFUSED"
     status = 403
 
 

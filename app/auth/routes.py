@@ -21,6 +21,7 @@ from app.auth.native import CHALLENGE, Codes
 from app.auth.oidc import Failed, Logins, Wish
 from app.auth.origin import check_native, check_read, check_unsafe
 from app.auth.providers import LONGEST_AGE, Prompt, Provider
+from app.auth.refreshing import Refreshing
 from app.auth.refusals import LoginRefused, Reason
 from app.auth.return_to import ReturnTo, Target
 from app.auth.sessions import Data, Session, SessionEnded, SessionFull, Sessions, clear_cookie, set_cookie, token_of
@@ -74,13 +75,14 @@ class Doors:
         codes: Codes,
         end_sessions: EndSessions,
         backchannel: Backchannel,
+        refreshing: Refreshing,
         return_to: ReturnTo,
         place: Place,
         metrics: Metrics,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._logins, self._sessions, self._codes, self._end_sessions = logins, sessions, codes, end_sessions
-        self._backchannel = backchannel
+        self._backchannel, self._refreshing = backchannel, refreshing
         self._return_to, self._place, self._metrics, self._clock = return_to, place, metrics, clock
 
     def routes(self) -> list[Route]:
@@ -215,6 +217,8 @@ class Doors:
     async def _session(self, request: Request) -> Response:
         check_read(request.headers, self._place.allowed_origins, self._place.origin)
         session = await self._sessions.open(token_of(request.headers, secure=self._place.secure))
+        if session is not None:
+            session = await self._refreshing.fresh(session)
         identity = Identity.of(session.data) if session is not None else None
         if session is None or identity is None:
             return _json({"signedIn": False})

@@ -7,13 +7,9 @@ of privilege gives a new one, and there are an idle and an absolute limit. Redis
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import hashlib
-import math
 import random
 import re
-import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,8 +17,18 @@ from typing import Any
 
 import orjson
 
-from app.auth.headers import values
 from app.auth.keys import KeyRing
+from app.auth.session_ids import (
+    bearers_of,
+    clear_cookie,
+    cookie_name,
+    cookies_of,
+    is_signed_in,
+    is_token,
+    new_token,
+    set_cookie,
+    token_of,
+)
 from app.auth.session_index import SessionIndex
 from app.errors import BadRequest, Rejected, StateUnavailable
 from app.state import State
@@ -125,7 +131,7 @@ class Sessions:
         None for an id that is unknown, malformed, ended or past a limit, and for a value that was not sealed for it
         by a key of the ring.
         """
-        if token is None or not _is_token(token):
+        if token is None or not is_token(token):
             return None
         place = _place(token)
         for number in range(_ROUNDS):
@@ -201,7 +207,7 @@ class Sessions:
         Raises `SessionEnded` when the session is gone: of two parallel renewals one succeeds.
         """
         old = _place(session.token)
-        token = _new_token(is_signed_in(session.token) if signed_in is None else signed_in)
+        token = new_token(is_signed_in(session.token) if signed_in is None else signed_in)
         place = _place(token)
         for number in range(_ROUNDS):
             await _pause(number)
@@ -228,7 +234,7 @@ class Sessions:
         of no data. Raises `SessionEnded` when that one is gone or another call is at it, or when its shopper was logged
         out meanwhile, and `SessionFull`; nothing is changed then.
         """
-        token, now = _new_token(signed_in=True), self._clock()
+        token, now = new_token(signed_in=True), self._clock()
         place = _place(token)
         old = _place(session.token) if session is not None else ""
         led, leads = _entered(session.token) if session is not None else "", False
@@ -276,6 +282,21 @@ class Sessions:
         await self._state.delete(_place(session.token))
         await self._index.remove(_place(session.token), session.data)
 
+    async def end_where(self, session: Session, is_meant: Callable[[Data], bool]) -> Session | None:
+        """Ends the session if its newest data is meant; else gives it as it is now. None when it is over."""
+        place = _place(session.token)
+        for number in range(_ROUNDS):
+            await _pause(number)
+            kept = await self._read(place)
+            if kept is None:
+                return None
+            if not is_meant(kept.data):
+                return Session(session.token, kept.data, kept.created)
+            if await self._state.drop(place, kept.raw):
+                await self._index.remove(place, kept.data)
+                return None
+        raise StateUnavailable("a session is changed without end")
+
     async def end_named(self, name: str) -> int:
         """Ends all sessions that the index finds by this name; gives how many there may have been."""
         return await self._index.end(name)
@@ -296,7 +317,7 @@ class Sessions:
         return await self._index.add(place, data, created + self._absolute)
 
     async def _create(self) -> tuple[Session, str]:
-        session = Session(_new_token(), {}, self._clock())
+        session = Session(new_token(), {}, self._clock())
         place = _place(session.token)
         await self._state.put(place, *self._sealed(place, session.data, session.created), absent=True)
         return session, place
@@ -329,83 +350,9 @@ async def _pause(number: int) -> None:
         await asyncio.sleep(random.uniform(0, 0.001 * min(number, 20)))  # noqa: S311 - no secret
 
 
-def _new_token(signed_in: bool = False) -> str:
-    """An id of 255 random bits; the first of its 256 is `is_signed_in`."""
-    raw = bytearray(secrets.token_bytes(32))
-    raw[0] = raw[0] & 0x7F | (0x80 if signed_in else 0)
-    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
-
-
-def is_signed_in(token: str) -> bool:
-    """Whether an id may be that of somebody who has signed in: for all others nobody need ask Redis who reads. To alter
-    the bit is to make an id that leads nowhere."""
-    return _is_token(token) and bool(base64.urlsafe_b64decode(token[:4])[0] & 0x80)
-
-
-def _is_token(text: str) -> bool:
-    """Whether it is what `_new_token` gives: one text for each id, not the four that base64 would take."""
-    try:
-        raw = base64.urlsafe_b64decode(text + "=") if len(text) == 43 else b""
-    except (binascii.Error, ValueError):
-        return False
-    return len(raw) == 32 and base64.urlsafe_b64encode(raw).decode().rstrip("=") == text
-
-
 def _place(token: str) -> str:
     return "session:" + hashlib.sha256(token.encode()).hexdigest()
 
 
 def _entered(token: str) -> str:
     return "session-entered:" + hashlib.sha256(token.encode()).hexdigest()
-
-
-def cookie_name(secure: bool) -> str:
-    """The cookie's name; `__Host-` where the public URL is https: no other host can set it (RFC 6265bis 4.1.3.2)."""
-    return "__Host-vitrine" if secure else "vitrine"
-
-
-def set_cookie(session: Session, *, secure: bool, max_age: float) -> str:
-    """The value of the Set-Cookie header that gives a browser the session for `max_age` seconds."""
-    return _cookie(session.token, secure, max(0, math.ceil(max_age)))
-
-
-def clear_cookie(secure: bool) -> str:
-    """The value of the Set-Cookie header that takes the session's id away from a browser."""
-    return _cookie("", secure, 0)
-
-
-def _cookie(value: str, secure: bool, max_age: int) -> str:
-    flags = "; Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if secure else "")
-    return f"{cookie_name(secure)}={value}; Max-Age={max_age}{flags}"
-
-
-def token_of(headers: Mapping[str, str], *, secure: bool) -> str | None:
-    """The session id of a request: from the cookie, or from `Authorization: Bearer` as native apps send it.
-
-    None where there is none, or none that could be one. Raises `BadRequest` for more than one: a second cookie of
-    the name was set by somebody else, and which of two ids is meant is not ours to choose.
-    """
-    named = cookies_of(headers, cookie_name(secure))
-    bearers = bearers_of(headers)
-    if len(named) > 1 or len(bearers) > 1:
-        raise BadRequest("the session is given more than once")
-    given = {*named, *bearers}
-    if len(given) > 1:
-        raise BadRequest("the cookie and the Authorization header name different sessions")
-    token = next(iter(given), None)
-    return token if token is not None and _is_token(token) else None
-
-
-def bearers_of(headers: Mapping[str, str]) -> list[str]:
-    """What is given as `Authorization: Bearer`, whether or not it could be a session id."""
-    credentials = [line.partition(" ") for line in values(headers, "authorization")]
-    return [token.strip(" ") for scheme, _, token in credentials if scheme.lower() == "bearer"]
-
-
-def cookies_of(headers: Mapping[str, str], name: str) -> list[str]:
-    """Every value that a cookie of this name was sent with."""
-    pairs = [pair for line in values(headers, "cookie") for pair in line.split(";")]
-    # Only RFC 6265's white space is stripped: browsers let any host set a cookie whose name begins with another kind
-    # (a no-break space, say), and `str.strip` would make a __Host- name of it.
-    parts = [pair.strip(" \t").partition("=") for pair in pairs]
-    return [value for key, mark, value in parts if mark and key == name]

@@ -17,7 +17,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import httpx2
 import orjson
 
 from app.auth.passwords import Passwords
@@ -27,6 +26,7 @@ from app.commerce.client import NOT_FOUND, UNAUTHORIZED, Reply, StoreContext
 from app.commerce.reads import Reads
 from app.commerce.rest import Rest
 from app.errors import Unsupported, UpstreamFailed, UpstreamRefused
+from app.http import Auth
 from app.telemetry import log
 
 Way = Literal["rest", "exchange", "admin", "password"]
@@ -161,7 +161,7 @@ class Ways:
             raise UpstreamFailed(f"{name}: the credentials are refused", UNAUTHORIZED)
         return reply
 
-    async def _send(self, name: str, variables: Mapping[str, object], store: str, auth: httpx2.Auth) -> Reply | None:
+    async def _send(self, name: str, variables: Mapping[str, object], store: str, auth: Auth) -> Reply | None:
         try:
             reply = await self._reads().write(name, (), variables, StoreContext(store), auth=auth)
         except UpstreamFailed as error:

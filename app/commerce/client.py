@@ -4,11 +4,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-import httpx2
 import orjson
 
 from app.errors import UpstreamFailed, UpstreamInvalid, UpstreamRefused, UpstreamUnavailable
-from app.http import Answer, Upstream
+from app.http import Answer, Auth, Upstream
 from app.telemetry import log
 
 NOT_FOUND = "graphql-no-such-entity"
@@ -92,7 +91,7 @@ class GraphQL:
         read: bool = True,
         timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
-        auth: httpx2.Auth | None = None,
+        auth: Auth | None = None,
     ) -> Reply:
         """Sends one document and decodes the reply; `operation` names it in logs and metrics.
 

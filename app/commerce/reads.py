@@ -5,7 +5,6 @@ from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any
 
-import httpx2
 from graphql import parse
 
 from app.commerce.capabilities import Capabilities
@@ -13,6 +12,7 @@ from app.commerce.client import GraphQL, Reply, StoreContext
 from app.commerce.operations import KEPT_DOCUMENTS, Document
 from app.commerce.shapes import Check, compile_shape
 from app.errors import UpstreamInvalid
+from app.http import Auth
 
 
 class Reads:
@@ -68,7 +68,7 @@ class Reads:
         *,
         timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
-        auth: httpx2.Auth | None = None,
+        auth: Auth | None = None,
     ) -> Reply:
         """The reply to a mutation, which is sent once and never again: whether a second one would do harm only the
         caller can know. `timeout` is another deadline in seconds, `headers` are the shopper's, `auth` is ours.
@@ -85,7 +85,7 @@ class Reads:
         read: bool = True,
         timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
-        auth: httpx2.Auth | None = None,
+        auth: Auth | None = None,
     ) -> Reply:
         declared = {key: value for key, value in variables.items() if key in document.variables and value is not None}
         reply = await self._graphql.execute(

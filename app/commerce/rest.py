@@ -7,17 +7,16 @@ import hmac
 import re
 import secrets
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, quote
 
-import httpx2
 import orjson
 import pyotp
 
 from app.commerce.client import NOT_FOUND
 from app.errors import UpstreamFailed, UpstreamInvalid, UpstreamRefused, UpstreamUnavailable
-from app.http import Answer, Upstream
+from app.http import Answer, Auth, Upstream
 
 _NO_JSON = object()
 ADMIN_TOKEN_LIFETIME = 4 * 3600  # seconds, Commerce's default (FACTS, Authentication)
@@ -26,21 +25,21 @@ ADMIN_TOKEN_LIFETIME = 4 * 3600  # seconds, Commerce's default (FACTS, Authentic
 class Credentials(Protocol):
     """How REST calls are authorised."""
 
-    async def auth(self, upstream: Upstream) -> httpx2.Auth:
+    async def auth(self, upstream: Upstream) -> Auth:
         """What authorises the next call."""
 
-    def refused(self, auth: httpx2.Auth) -> bool:
+    def refused(self, auth: Auth) -> bool:
         """Notes that a call with this was refused; whether it is worth trying again with fresh credentials."""
 
 
-class _Signed(httpx2.Auth):
+class _Signed:
     """Signs a request by RFC 5849 with HMAC-SHA256. A JSON body takes no part in it (section 3.4.1.3.1)."""
 
     def __init__(self, consumer_key: str, consumer_secret: str, token: str, token_secret: str) -> None:
         self._names = {"oauth_consumer_key": consumer_key, "oauth_token": token}
         self._key = f"{_escape(consumer_secret)}&{_escape(token_secret)}".encode()
 
-    def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
+    def authorization(self, method: str, url: str) -> str:
         protocol = {
             **self._names,
             "oauth_nonce": secrets.token_hex(16),
@@ -48,33 +47,30 @@ class _Signed(httpx2.Auth):
             "oauth_timestamp": str(int(time.time())),
             "oauth_version": "1.0",
         }
-        base = signature_base(request, protocol)
+        base = signature_base(method, url, protocol)
         protocol["oauth_signature"] = base64.b64encode(hmac.digest(self._key, base.encode(), hashlib.sha256)).decode()
         told = ", ".join(f'{name}="{_escape(value)}"' for name, value in protocol.items())
-        request.headers["Authorization"] = f"OAuth {told}"
-        yield request
+        return f"OAuth {told}"
 
 
-def signature_base(request: httpx2.Request, protocol: Mapping[str, str]) -> str:
+def signature_base(method: str, url: str, protocol: Mapping[str, str]) -> str:
     """RFC 5849 section 3.4.1: the method, the address without its query, all parameters sorted."""
-    path, _, query = request.url.raw_path.partition(b"?")
-    address = f"{request.url.scheme}://{request.url.netloc.decode()}{path.decode()}"
-    given = [*parse_qsl(query.decode(), keep_blank_values=True), *protocol.items()]
+    address, _, query = url.partition("?")
+    given = [*parse_qsl(query, keep_blank_values=True), *protocol.items()]
     parameters = "&".join(f"{name}={value}" for name, value in sorted((_escape(k), _escape(v)) for k, v in given))
-    return "&".join(map(_escape, (request.method, address, parameters)))
+    return "&".join(map(_escape, (method, address, parameters)))
 
 
 def _escape(text: str) -> str:
     return quote(text, safe="~")
 
 
-class _Bearer(httpx2.Auth):
+class _Bearer:
     def __init__(self, token: str) -> None:
         self.token = token
 
-    def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
-        request.headers["Authorization"] = f"Bearer {self.token}"
-        yield request
+    def authorization(self, method: str, url: str) -> str:
+        return f"Bearer {self.token}"
 
 
 class Integration:
@@ -83,10 +79,10 @@ class Integration:
     def __init__(self, consumer_key: str, consumer_secret: str, access_token: str, access_token_secret: str) -> None:
         self._signed = _Signed(consumer_key, consumer_secret, access_token, access_token_secret)
 
-    async def auth(self, upstream: Upstream) -> httpx2.Auth:
+    async def auth(self, upstream: Upstream) -> Auth:
         return self._signed
 
-    def refused(self, auth: httpx2.Auth) -> bool:
+    def refused(self, auth: Auth) -> bool:
         return False
 
 
@@ -107,14 +103,14 @@ class AdminUser:
         self._until = 0.0
         self._lock = asyncio.Lock()
 
-    async def auth(self, upstream: Upstream) -> httpx2.Auth:
+    async def auth(self, upstream: Upstream) -> Auth:
         async with self._lock:
             if self._clock() >= self._until:
                 self._token = await self._fetch(upstream)
                 self._until = self._clock() + ADMIN_TOKEN_LIFETIME * 0.9
         return _Bearer(self._token)
 
-    def refused(self, auth: httpx2.Auth) -> bool:
+    def refused(self, auth: Auth) -> bool:
         if isinstance(auth, _Bearer) and auth.token == self._token:  # else another call has fetched a new one since
             self._until = 0.0
         return True
@@ -166,13 +162,13 @@ class Rest:
         `UpstreamRefused` for a token that is dead."""
         return decode(await self._send("GET", path, None, store, _Bearer(token), None, read=True))
 
-    async def sign(self) -> httpx2.Auth:
+    async def sign(self) -> Auth:
         """What authorises a GraphQL request as these credentials. Raises an `UpstreamError`."""
         if self._credentials is None:
             raise UpstreamRefused("no REST credentials are set")
         return await self._credentials.auth(self._upstream)
 
-    def refused(self, auth: httpx2.Auth) -> bool:
+    def refused(self, auth: Auth) -> bool:
         """Notes that a GraphQL request with this was refused; whether to try again with fresh credentials."""
         return self._credentials is not None and self._credentials.refused(auth)
 
@@ -212,7 +208,7 @@ class Rest:
         path: str,
         content: bytes | None,
         store: str,
-        auth: httpx2.Auth | None,
+        auth: Auth | None,
         headers: Mapping[str, str] | None,
         *,
         read: bool,

@@ -29,7 +29,7 @@ from app.storefront.masking import public_errors
 from app.storefront.questions import CUSTOMER
 from app.storefront.responses import RECORDING, Recording
 from app.storefront.schema import Schema
-from app.storefront.shopper import Shopper, customer_of
+from app.storefront.shopper import Fresh, Shopper, customer_of
 from app.telemetry import Metrics, log
 
 JSON = "application/json"
@@ -87,8 +87,8 @@ class Endpoint:
     """The GraphQL endpoint, after the GraphQL over HTTP specification (graphql.github.io/graphql-over-http).
 
     `open_context` makes a request's context from its headers' store view and currency, its shopper and its caller;
-    `largest_body` is in bytes; `sessions` of None lets nobody write; `page` is what a browser that asks for HTML gets,
-    if anything.
+    `largest_body` is in bytes; `sessions` of None lets nobody write; `fresh` is `Shopper`'s;
+    `page` is what a browser that asks for HTML gets, if anything.
     """
 
     def __init__(
@@ -100,6 +100,7 @@ class Endpoint:
         largest_body: int,
         public: Public,
         sessions: Sessions | None,
+        fresh: Fresh | None = None,
         page: Callable[[], Response] | None = None,
     ) -> None:
         self._schema = schema
@@ -108,6 +109,7 @@ class Endpoint:
         self._largest_body = largest_body
         self._public = public
         self._sessions = sessions
+        self._fresh = fresh
         self._page = page
 
     async def __call__(self, request: Request) -> Response:
@@ -152,7 +154,8 @@ class Endpoint:
         token = token_of(request.headers, secure=self._public.secure)
         # A browser keeps what is set for it; an app reads a new id only where it asks for one.
         renews = not bearers_of(request.headers) or may_have_token_header(request.headers)
-        return Shopper(self._sessions, token, request.headers.get("x-session-start"), renews=renews)
+        start = request.headers.get("x-session-start")
+        return Shopper(self._sessions, token, start, renews=renews, fresh=self._fresh)
 
     async def _customer(self, request: Request) -> Customer | None:
         """Who has signed in: whom a cache in front of this has found already. Raises `StateUnavailable`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import string
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +17,8 @@ from app.errors import StateUnavailable
 
 ORDERS = "orders"
 PLACING = "placing"
+# A session as it was opened to one whose tokens are good; None when it is over.
+Fresh = Callable[[Session], Awaitable[Session | None]]
 KEYS = 8  # idempotency keys whose cart is remembered
 _LETTERS = string.ascii_letters + string.digits
 
@@ -35,6 +37,10 @@ class _Own:
     def of(cls, data: Mapping[str, Any], website: str) -> _Own:
         """From a session's data."""
         return cls(*((data.get(name) or {}).get(website) for name in (CARTS, LOST, ORDERS, PLACING)))
+
+
+def _unmade() -> Mapping[str, Any]:
+    return {"id": "".join(secrets.choice(_LETTERS) for _ in range(32)), "made": False}
 
 
 async def customer_of(sessions: Sessions | None, token: str | None) -> Customer | None:
@@ -63,11 +69,21 @@ class Shopper:
     """One request's view of its shopper.
 
     `token` is what the browser or app sent, `start` what links first writes; `renews` says that the sender takes the id
-    of a session that begins from our answer. `begun` is whether this request began a session.
+    of a session that begins from our answer. `fresh` sees to the tokens of one who is signed in. `begun` is whether
+    this request began a session.
     """
 
-    def __init__(self, sessions: Sessions | None, token: str | None, start: str | None, *, renews: bool) -> None:
+    def __init__(
+        self,
+        sessions: Sessions | None,
+        token: str | None,
+        start: str | None,
+        *,
+        renews: bool,
+        fresh: Fresh | None = None,
+    ) -> None:
         self._sessions = sessions
+        self._fresh = fresh
         self._token = token
         self._start = start
         self._renews = renews
@@ -99,6 +115,8 @@ class Shopper:
         """The shopper's session, or None; never begins one. Raises `StateUnavailable`."""
         if not self._opened:
             self._session = await self._sessions.open(self._token) if self._sessions and self._token else None
+            if self._session is not None and self._fresh is not None:
+                self._session = await self._fresh(self._session)
             self._stale = self._token is not None and self._session is None
             self._opened = True
         return self._session
@@ -135,11 +153,10 @@ class Shopper:
 
     async def reserve_cart(self, website: str) -> Mapping[str, Any]:
         """The cart of a website; parallel calls get the same one, whose id is ours to choose (recording cart-002)."""
-        fresh = {"id": "".join(secrets.choice(_LETTERS) for _ in range(32)), "made": False}
 
         def reserve(own: _Own) -> _Own:
             lost = None if own.lost and own.lost["told"] else own.lost
-            return replace(own, cart=own.cart or fresh, lost=lost)
+            return replace(own, cart=own.cart or _unmade(), lost=lost)
 
         reserved = (await self._change(website, reserve)).cart
         assert reserved is not None

@@ -50,8 +50,8 @@ const provider = new Provider(issuer, {
     client.grantTypeAllowed("refresh_token") && code.scopes.has("offline_access"),
   ttl: { AccessToken: options.accessTokenSeconds ?? 600, IdToken: 600, Session: 3600, Grant: 3600, Interaction: 600 },
   cookies: { keys: ["a key of the tests"] },
-  // Its own fetch refuses loopback addresses, where the tests are.
-  fetch: (url, init) => fetch(url, init),
+  // Its own dispatcher refuses loopback addresses, where the tests are.
+  fetch: (url, { dispatcher: _, ...init }) => fetch(url, init),
   ...options.configuration,
 });
 const handle = provider.callback();

@@ -43,6 +43,10 @@ class CustomerTokens:
         """All tokens that somebody has."""
         return [token for token in self._owners if self.owner(token) is not None]
 
+    def end(self, token: str) -> None:
+        """Ends one token, as its time does."""
+        del self._owners[token]
+
     def revoke(self, customer: int) -> None:
         """Kills every token of the customer, however it was got (cust-096)."""
         self._owners = {token: kept for token, kept in self._owners.items() if kept[0] != customer}
