@@ -98,12 +98,13 @@ class Parts:
         storefront = self.settings.storefront_url.replace("{store}", view.code)
         return Links(view, storefront, self.settings.media_url, view.currency)
 
-    def context_of(self, store: str | None, currency: str | None) -> tuple[str, str] | None:
-        """The store view and currency that two headers mean; None when the shop has none such, or none is known yet."""
+    def context_of(self, store: str | None, currency: str | None) -> tuple[str, str, str] | None:
+        """The store view, currency and website that two headers mean; None when the shop has none such, or none is
+        known yet."""
         view = self.shop.views.get(store or self.shop.default)
         if view is None or (currency is not None and currency not in view.currencies):
             return None
-        return view.code, currency or view.currency
+        return view.code, currency or view.currency, view.website
 
     async def open_context(self, asked: StoreContext, shopper: Shopper, caller: Caller) -> Context:
         """A request's context. Raises `UnknownStore`, `UnknownCurrency` or an `UpstreamError`."""

@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 
 from app.auth.person import CUSTOMER
+from app.auth.sessions import Session
 from app.main import sessions_of
+from app.redis_client import MEMORY
 from app.sandbox.commerce import VERSIONS, Fault
 from tests.conftest import Api
 from tests.exchange_stage import (
+    add_customer,
     arrive,
     as_integration,
     customer,
@@ -267,3 +270,50 @@ async def test_with_a_dead_token_the_customers_group_and_guests_are_shown_what_i
         await lines(api, session)
         assert (await api.data(query, headers(session)))["product"] == wholesale
         assert (await api.data(query))["product"] == guests
+
+
+PRICED = f'{{ product(sku: "{SKU}") {{ price {{ final {{ amount }} }} }} }}'
+
+
+async def amount(api: Api, session: Session | None = None, store: str = "default") -> str:
+    found = await api.data(PRICED, headers(session, store) if session else {"Store": store})
+    shown: str = found["product"]["price"]["final"]["amount"]
+    return shown
+
+
+async def test_who_has_just_signed_in_is_not_shown_the_whole_answer_that_is_kept_for_guests() -> None:
+    async with exchanging("2.4.9", redis_cache_url=MEMORY, sso_groups=(("wholesale", 2),)) as api:
+        price_by_group(api.commerce)
+        guests = await amount(api)
+        assert await amount(api) == guests
+        session = await arrive(api, person(groups=("wholesale",)))
+        assert await amount(api, session) != guests
+        assert await amount(api) == guests
+
+
+async def test_in_another_website_nobody_is_shown_what_is_kept_for_the_group_that_he_has_in_this_one() -> None:
+    async with exchanging("2.4.9", redis_cache_url=MEMORY) as api:
+        price_by_group(api.commerce)
+        add_customer(api, "joe@example.com", website=2).group = 3
+        buyer, joe = person("s-1"), person("s-2", "joe@example.com")
+        first, other = await sign_in(api, buyer), await sign_in(api, joe)
+        expected = await amount(api, first, "en_eu")
+        for _ in range(2):
+            # Both are of group 1 in the first website; in the other one Joe is of group 3.
+            assert await amount(api, first) == await amount(api, other)
+            assert await amount(api, first, "en_eu") == expected
+            shown = await amount(api, other, "en_eu")
+            assert shown != expected
+
+
+async def test_who_is_refused_as_a_customer_does_not_have_commerce_asked_by_each_page_that_he_reads() -> None:
+    async with exchanging(redis_cache_url=MEMORY) as api:
+        other = await arrive(api, person("s-2", "joe@example.com", email_verified=False))
+        pages = [f'{{ search(text: "jacket", pageSize: {size}) {{ total }} }}' for size in range(1, 6)]
+        for page in pages:
+            assert (await api.data(page, headers(other)))["search"]["total"] > 0
+        searched = sum("customers/search" in name for name in api.operations())
+        assert await api.codes("{ cart { quantity } }", headers(other)) == ["SSO_EMAIL_UNVERIFIED"]
+        again = sum("customers/search" in name for name in api.operations())
+        # Once by the link and once by the address; and again for what only a customer may see.
+        assert (searched, again) == (2, 4)

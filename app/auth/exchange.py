@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
@@ -17,7 +18,7 @@ from app.auth.cart_contents import Party, TokenRefused
 from app.auth.customers import Customers
 from app.auth.locks import locked
 from app.auth.merging import MergePending, Merges
-from app.auth.person import CUSTOMER, IDENTITY, Person, link_of, linked_in
+from app.auth.person import CUSTOMER, IDENTITY, CustomerRefused, Person, link_of, linked_in
 from app.auth.sessions import Data, Session, SessionEnded, Sessions
 from app.auth.ways import Ways
 from app.commerce.accounts import Accounts
@@ -26,6 +27,8 @@ from app.errors import UpstreamError
 from app.state import State
 from app.telemetry import log
 
+REFUSED = 30.0  # seconds that reads take it for said that Commerce has no customer for somebody
+REMEMBERED = 10_000  # refusals
 EARLY = 60.0  # seconds before its end that a token is minted anew, or a tenth of its life
 
 
@@ -107,6 +110,7 @@ class Exchange:
         self._merges = merges
         self._group_of = group_of
         self._clock = clock
+        self._refusals: OrderedDict[tuple[str, str], tuple[CustomerRefused, float]] = OrderedDict()
 
     async def sign_in(self, identity: Person, session: Session, store: StoreView) -> Session:
         """The session of an identity that is in its data, with the customer's token and cart in it too.
@@ -122,16 +126,26 @@ class Exchange:
             log.warning("cart.merge_put_off", code=error.code, detail=error.detail)
             return await self._sessions.change(session, lambda data: data)
 
-    async def signed(self, session: Session, store: StoreView) -> Signed | None:
+    async def signed(self, session: Session, store: StoreView, *, again: bool = True) -> Signed | None:
         """The customer behind a session in the store view's website, with a token that is good for a while yet; None
-        for a guest. Raises as `sign_in`."""
+        for a guest. `again`: Commerce is asked even if it had no customer for him a moment ago. Raises as `sign_in`."""
         person = Known.of(session.data)
         if person is None:
             return None
         found = Signed.of(session.data)
         if found is not None and self._usable(found, store):
             return found
-        return await self._mint(session, person, store, refused=None)
+        place = link_of(person), store.website
+        refusal, until = self._refusals.get(place, (None, 0.0))
+        if refusal is not None and not again and self._clock() < until:
+            raise refusal
+        try:
+            return await self._mint(session, person, store, refused=None)
+        except CustomerRefused as error:
+            self._refusals[place] = error.with_traceback(None), self._clock() + REFUSED
+            while len(self._refusals) > REMEMBERED:
+                self._refusals.popitem(last=False)
+            raise
 
     async def renewed(self, session: Session, refused: Signed, store: StoreView) -> Signed:
         """The customer with another token than the one that Commerce refused. Raises as `sign_in`."""
@@ -167,7 +181,7 @@ class Exchange:
             group = await self._group_of(minted.token, store.code)
             now = self._clock()
             until = minted.until - min(EARLY, max(0.0, minted.until - now) / 10)
-            signed = Signed(int(customer["id"]), minted.token, until, _website(store), link, group)
+            signed = Signed(int(customer["id"]), minted.token, until, store.website, link, group)
 
             def put(data: Data) -> Data:
                 if linked_in(data) != link:
@@ -179,8 +193,4 @@ class Exchange:
         return signed
 
     def _usable(self, signed: Signed, store: StoreView) -> bool:
-        return signed.website == _website(store) and self._clock() < signed.until
-
-
-def _website(store: StoreView) -> str:
-    return str(store.config.get("website_code") or "")
+        return signed.website == store.website and self._clock() < signed.until

@@ -21,7 +21,7 @@ class Basket:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self.website = str(context.links.view.config.get("website_code") or "")
+        self.website = context.links.view.website
 
     async def kept(self, *, changing: bool) -> Mapping[str, Any] | None:
         """What the session knows of the cart, as `SignedIn.cart`."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.auth.merging import CARTS, LOST, OWNER
-from app.auth.person import CUSTOMER
+from app.auth.person import CUSTOMER, IDENTITY
 from app.auth.sessions import Session, SessionEnded, Sessions, is_signed_in, token_of
 from app.commerce.customers import Customer
 from app.errors import StateUnavailable
@@ -44,12 +44,18 @@ def _unmade() -> Mapping[str, Any]:
 
 
 async def customer_of(sessions: Sessions | None, token: str | None) -> Customer | None:
-    """Who has signed in under a session id; Redis is asked only for ids that say so. Raises `StateUnavailable`."""
+    """Who has signed in under a session id; one without a token or a group as long as he is no customer of Commerce.
+    Redis is asked only for ids that say so. Raises `StateUnavailable`."""
     if sessions is None or token is None or not is_signed_in(token):
         return None
     session = await sessions.open(token)
-    kept = session.data.get(CUSTOMER) if session is not None else None
-    return Customer(kept["token"], kept["group"]) if kept else None
+    if session is None:
+        return None
+    kept = session.data.get(CUSTOMER)
+    if kept:
+        return Customer(kept["token"], kept["group"], kept.get("website"))
+    # What guests are shown may be wrong for him.
+    return Customer("") if IDENTITY in session.data else None
 
 
 async def customer_behind(sessions: Sessions | None, secure: bool, headers: Mapping[str, str]) -> Customer | None:

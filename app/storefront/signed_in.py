@@ -30,11 +30,11 @@ class SignedIn:
         self._renewed = False
         self._carts: set[str] = set()
 
-    async def customer(self) -> Signed | None:
-        """The customer with a token that is good for a while yet; None for a guest."""
+    async def customer(self, *, again: bool = True) -> Signed | None:
+        """The customer with a token that is good for a while yet; None for a guest. `again` as in `Exchange.signed`."""
         if self._exchange is not None and not self._asked and self._shopper.may_be_signed_in:
             session = await self._shopper.opened()
-            self._found = await self._exchange.signed(session, self._view) if session is not None else None
+            self._found = await self._exchange.signed(session, self._view, again=again) if session else None
         self._asked = True
         return self._found
 
@@ -51,11 +51,13 @@ class SignedIn:
         """Whom public reads are for; `known` is whom the session alone tells. Raises nothing: what everybody may see is
         shown as to a guest where the customer cannot be had."""
         try:
-            signed = await self.customer()
+            signed = await self.customer(again=False)
         except VitrineError as error:
             log.warning("customer.reads_as_guest", code=error.code, detail=error.detail)
             return None
-        return Customer(signed.token, signed.group) if signed is not None else known
+        if signed is not None:
+            return Customer(signed.token, signed.group, signed.website)
+        return known if known is not None and known.token else None
 
     async def cart(self, website: str, *, changing: bool) -> Mapping[str, Any] | None:
         """What the session knows of the shopper's cart; a customer's own is made, and the guest's merged into it first.
