@@ -10,11 +10,14 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from app.auth.keys import KeyRing
+from app.auth.ways import STORE_IS_WEBSITE
+from app.commerce.accounts import Accounts
 from app.commerce.capabilities import INTROSPECTION
 from app.commerce.client import StoreContext
 from app.errors import UpstreamError, UpstreamRefused
 from app.main import Parts
 from app.redis_client import AWAY, MEMORY, connect, disconnect
+from app.sso import ways_of
 from app.state import TIMEOUT
 
 NO_EVICTION = "noeviction"
@@ -48,6 +51,9 @@ async def examine(parts: Parts) -> Report:
         await _understand(parts, report)
     await _credentials(parts, report)
     await _writes(parts, report)
+    settings = parts.settings
+    if settings.oidc_providers.get_secret_value() or settings.sso_link_attribute or settings.sso_way != "auto":
+        await _customers(parts, report)
     return report
 
 
@@ -175,6 +181,76 @@ async def _writes(parts: Parts, report: Report) -> None:
     if cache:
         _check_cache(cache, report)
     report.facts.append(("carts", f"refused: {', '.join(lacking)}" if lacking else "can be filled"))
+
+
+async def _customers(parts: Parts, report: Report) -> None:
+    """Whether shoppers who sign in get their customer at Commerce: a token, and a place for the link."""
+    if not (parts.rest.available and parts.state.configured and parts.settings.session_keys.get_secret_value()):
+        report.warnings.append(
+            "nobody is signed in at Commerce: it needs REST credentials, sessions and REDIS_STATE_URL"
+        )
+        return
+    accounts = Accounts(parts.rest)
+    offered = ways_of(parts.settings, accounts, lambda: parts.shop.reads, parts.rest).offered()
+    usable = [way for way, against in offered.items() if not against]
+    report.facts.append(("customer tokens", f"by {', else '.join(usable)}" if usable else "none"))
+    if not usable:
+        told = "; ".join(f"{way}: {against}" for way, against in offered.items())
+        report.warnings.append(
+            f"Commerce gives no customer tokens ({told}): an admin user's credentials or SSO_PASSWORD_KEYS"
+        )
+    try:
+        await accounts.by_email("nobody@example.com", 1)
+        if usable[:1] == ["admin"] and parts.shop.capabilities.version.startswith(STORE_IS_WEBSITE):
+            await _stores_of_websites(accounts, report)
+    except UpstreamError as error:
+        report.warnings.append(
+            f"customers cannot be searched over REST ({error.code}, {error.detail}): nobody can be signed in; the "
+            "credentials need Customers > All Customers"
+        )
+    else:
+        report.facts.append(("customers", "can be searched over REST"))
+    await _link(parts, accounts, report)
+
+
+async def _stores_of_websites(accounts: Accounts, report: Report) -> None:
+    sites = [site for site in await accounts.sites() if site.store_id]
+    numbers = {site.store_id for site in sites}
+    lost = sorted({site.website for site in sites} - numbers)
+    if lost:
+        report.warnings.append(
+            f"no store view has the number of website {', '.join(map(str, lost))}: this Commerce gives an admin user "
+            "no token for its customers; set SSO_PASSWORD_KEYS and SSO_WAY=password"
+        )
+
+
+async def _link(parts: Parts, accounts: Accounts, report: Report) -> None:
+    """Where the link between a provider's subject and a customer is kept."""
+    code = parts.settings.sso_link_attribute
+    takes = (
+        "a customer attribute (text, not visible, not required) made in the Admin of Adobe Commerce, or by a module of "
+        "the shop's on Open Source, where no REST call makes one"
+    )
+    if not code:
+        report.facts.append(("customer links", "in REDIS_STATE_URL"))
+        by_email = "a verified e-mail address" if parts.settings.sso_link_by_email else "nothing"
+        report.warnings.append(
+            f"customer links are kept in REDIS_STATE_URL alone: when it is lost, {by_email} finds a customer again; "
+            f"SSO_LINK_ATTRIBUTE keeps them at Commerce, which takes {takes}"
+        )
+        return
+    try:
+        known = code in await accounts.attributes()
+    except UpstreamError as error:
+        report.warnings.append(f"customer attributes cannot be read over REST: {error.code}, {error.detail}")
+        return
+    if known:
+        report.facts.append(("customer links", f"in the customer attribute {code}"))
+    else:
+        report.fail(
+            f"SSO_LINK_ATTRIBUTE: Commerce has no customer attribute {code}, so nobody can be signed in; it takes "
+            f"{takes}"
+        )
 
 
 async def _redis(name: str, setting: str, url: str, report: Report) -> Mapping[str, Any] | None:

@@ -19,6 +19,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from app import sign_in
 from app.attempts import Attempts
 from app.auth.caller import RECAPTCHA, Caller, HandingOn
+from app.auth.exchange import Exchange
 from app.auth.origin import origin_of, parse_origins
 from app.auth.sessions import Sessions
 from app.cache import Cache, Listening, Local, Shared
@@ -30,7 +31,7 @@ from app.commerce.estimates import Estimates
 from app.commerce.freshness import Lifetimes
 from app.commerce.guest_orders import GuestOrders
 from app.commerce.orders import Orders
-from app.commerce.rest import AdminUser, Credentials, Integration, Rest
+from app.commerce.rest import Rest
 from app.commerce.shop import Shop, StoreView
 from app.errors import StateUnavailable
 from app.http import Breaker, Upstream
@@ -40,6 +41,7 @@ from app.redis_client import MEMORY, connect
 from app.settings import Settings
 from app.sign_in import SignIn, build_sign_in
 from app.sources import Sources, build_sources, end
+from app.sso import build_exchange, credentials
 from app.state import State
 from app.storefront import graphiql
 from app.storefront.context import Context
@@ -50,6 +52,7 @@ from app.storefront.questions import Questions
 from app.storefront.responses import Hits, Responses
 from app.storefront.schema import PUBLIC, build_schema
 from app.storefront.shopper import Shopper, customer_behind
+from app.storefront.signed_in import SignedIn
 from app.telemetry import Metrics, log
 
 if TYPE_CHECKING:
@@ -88,18 +91,20 @@ class Parts:
     once: Once
     sign_in: SignIn | None
     settings: Settings
+    exchange: Exchange | None = None
 
     def links_of(self, view: StoreView) -> Links:
         """How URLs of a store view leave."""
         storefront = self.settings.storefront_url.replace("{store}", view.code)
         return Links(view, storefront, self.settings.media_url, view.currency)
 
-    def context_of(self, store: str | None, currency: str | None) -> tuple[str, str] | None:
-        """The store view and currency that two headers mean; None when the shop has none such, or none is known yet."""
+    def context_of(self, store: str | None, currency: str | None) -> tuple[str, str, str] | None:
+        """The store view, currency and website that two headers mean; None when the shop has none such, or none is
+        known yet."""
         view = self.shop.views.get(store or self.shop.default)
         if view is None or (currency is not None and currency not in view.currencies):
             return None
-        return view.code, currency or view.currency
+        return view.code, currency or view.currency, view.website
 
     async def open_context(self, asked: StoreContext, shopper: Shopper, caller: Caller) -> Context:
         """A request's context. Raises `UnknownStore`, `UnknownCurrency` or an `UpstreamError`."""
@@ -122,6 +127,7 @@ class Parts:
             estimates=self.estimates,
             once=self.once,
             payment_methods=frozenset(self.settings.offline_payment_methods),
+            signed_in=SignedIn(self.exchange, shopper, view),
         )
 
 
@@ -161,6 +167,7 @@ def build_parts(
         state_key=f"shop:{settings.commerce_base}",
         understand=understand,
     )
+    customers = Customers(lambda: shop.reads)
     orders = Orders(
         lambda: shop.reads,
         rest,
@@ -188,7 +195,7 @@ def build_parts(
         graphql,
         rest,
         shop,
-        Customers(lambda: shop.reads),
+        customers,
         cache,
         listening,
         sources,
@@ -223,24 +230,6 @@ def lifetimes_of(settings: Settings) -> Lifetimes:
 def sessions_of(parts: Parts) -> Sessions | None:
     """The sessions of these parts. Raises `ValueError` for keys that are none."""
     return sign_in.sessions_of(parts.settings, parts.state)
-
-
-def credentials(settings: Settings) -> Credentials | None:
-    """The REST credentials that the settings give, or None."""
-    if settings.commerce_consumer_key:
-        return Integration(
-            settings.commerce_consumer_key,
-            settings.commerce_consumer_secret.get_secret_value(),
-            settings.commerce_access_token,
-            settings.commerce_access_token_secret.get_secret_value(),
-        )
-    if settings.commerce_admin_username:
-        return AdminUser(
-            settings.commerce_admin_username,
-            settings.commerce_admin_password.get_secret_value(),
-            settings.commerce_admin_totp_secret.get_secret_value(),
-        )
-    return None
 
 
 class Application(FastAPI):
@@ -282,6 +271,9 @@ def create_app(
         handing_on=HandingOn(settings.commerce_ip_header, settings.commerce_recaptcha),
     )
     sessions = sessions_of(parts)
+    parts.exchange = build_exchange(
+        settings, sessions, parts.state, parts.rest, lambda: parts.shop.reads, parts.orders, parts.customers
+    )
     if settings.cached:
         app.add_middleware(
             Responses,

@@ -158,6 +158,26 @@ class Settings(BaseSettings):
     login_apps: str = Field(
         "", description="URIs that native apps are called back by after a login, separated by commas"
     )
+    sso_way: Literal["auto", "rest", "exchange", "admin", "password"] = Field(
+        "auto", description="how a signed-in shopper gets Commerce's token; auto: the first way that works"
+    )
+    sso_link_attribute: str = Field(
+        "", description="code of the customer attribute that says whose customer it is; empty: REDIS_STATE_URL does"
+    )
+    sso_link_by_email: bool = Field(
+        False, description="let a verified e-mail address alone sign somebody in to a customer who is there already"
+    )
+    sso_create_unverified: bool = Field(
+        False, description="make customers for e-mail addresses that the provider has not verified, too"
+    )
+    sso_groups: Annotated[tuple[tuple[str, int], ...], NoDecode] = Field(
+        (), description="customer group of new customers by the provider's word, such as wholesale:2,retail:3"
+    )
+    sso_password_keys: SecretStr = Field(
+        SecretStr(""),
+        description="for SSO_WAY=password: version:key, 32 random bytes in base64 each, by commas; the first makes",
+    )
+    sso_patience: Seconds = Field(5, description="how long a sign-in waits for two carts to be merged")
     commerce_max_execution: Annotated[float, Field(ge=1, le=3600)] = Field(
         180, description="how long a request can still run in Commerce after it was given up; orders wait for it"
     )
@@ -200,6 +220,23 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("sso_groups", mode="before")
+    @classmethod
+    def _are_groups(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pairs = [part.strip().rpartition(":") for part in value.split(",") if part.strip()]
+        if not all(word and number.isdecimal() for word, _, number in pairs):
+            raise ValueError("the provider's word, a colon and the number of a customer group, separated by commas")
+        return tuple((word.strip(), int(number)) for word, _, number in pairs)
+
+    @field_validator("sso_link_attribute")
+    @classmethod
+    def _is_code(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[a-z][a-z0-9_]{0,59}", value):
+            raise ValueError("is the code of a customer attribute: small letters, digits and underscores")
+        return value
 
     @field_validator("commerce_stores", "catalog_attributes", "offline_payment_methods")
     @classmethod

@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from app.sandbox.commerce import VERSIONS, create_commerce
+from app.sandbox.commerce import VERSIONS, Commerce, create_commerce
 from tests.conftest import COMMERCE, Api, running
 
 KEY = "bm90LWEtc2VjcmV0LWtleS1vZi10aGUtdGVzdHMhISE="
@@ -30,10 +30,12 @@ async def shopping(
     version: str = "2.4.8",
     *,
     way: Callable[[httpx2.AsyncBaseTransport], httpx2.AsyncBaseTransport] | None = None,
+    commerce: Commerce | None = None,
     **given: Any,
 ) -> AsyncIterator[Api]:
-    """The application with sessions and orders, in front of a Commerce of that version; `way` wraps what is between."""
-    commerce = create_commerce(version, public_url=COMMERCE)
+    """The application with sessions and orders, in front of a Commerce of that version; `way` wraps what is between, and
+    `commerce` is one that others use too."""
+    commerce = commerce or create_commerce(version, public_url=COMMERCE)
     admin = commerce.shop.admins[0]
     defaults: dict[str, Any] = {
         "environment": "development",

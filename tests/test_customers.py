@@ -107,7 +107,7 @@ async def test_a_token_that_dies_between_check_and_fetch_leaves_nothing_under_it
     async with selling() as api:
         walter, late = await signed_in(api, "walter"), await signed_in(api, "walter")
         # Both are known to be of the group. Commerce takes the one for a guest from here on, and does not say so.
-        del api.commerce._tokens[walter.token]
+        api.commerce.shop.customer_tokens.end(walter.token)
         api.forget()
         assert await price(api, walter) == (GUEST_PRICE, None)
         assert api.operations() == ["Products"]
@@ -119,7 +119,7 @@ async def test_a_token_that_was_dead_before_any_check_leaves_nothing_under_its_g
     async with selling() as api:
         walter, late = await signed_in(api, "walter"), await signed_in(api, "walter")
         api.parts.customers._standings.clear()
-        del api.commerce._tokens[walter.token]
+        api.commerce.shop.customer_tokens.end(walter.token)
         assert await price(api, walter) == (GUEST_PRICE, None)
         assert await price(api, late) == (PRICES["2"], "fwd=miss")
 
@@ -139,7 +139,7 @@ async def test_who_was_moved_to_another_group_leaves_nothing_under_the_old_one()
 async def test_who_waits_for_the_fetch_of_a_dead_token_is_fetched_his_own() -> None:
     async with selling() as api:
         walter, late = await signed_in(api, "walter"), await signed_in(api, "walter")
-        del api.commerce._tokens[walter.token]
+        api.commerce.shop.customer_tokens.end(walter.token)
         api.commerce.faults.add(Fault("slow", times=1, seconds=0.2, match="Products"))
         first = asyncio.ensure_future(price(api, walter))
         while not api.operations() or api.operations()[-1] != "Products":

@@ -12,10 +12,12 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from app.main import create_app
+from app.main import Parts, create_app
 from app.sandbox.commerce import VERSIONS, Commerce, create_commerce
 from app.settings import Settings
 from tests.journeys import CATEGORY_PAGE, JOURNEYS, PRODUCT_FIELDS, TYPES, WRITING, Journey, Json, Storefront, same
+from tests.journeys.checkout import a_guest_signs_in_and_orders_as_a_customer
+from tests.journeys.persons import signing_in
 from tests.started import long_open, understood
 
 URL = "http://commerce.test"
@@ -25,8 +27,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 class Shop(Storefront):
     """The API in front of a stand-in that can be asked what it was asked."""
 
-    def __init__(self, client: httpx2.AsyncClient, commerce: Commerce) -> None:
-        super().__init__(self._ask)
+    def __init__(self, client: httpx2.AsyncClient, commerce: Commerce, parts: Parts) -> None:
+        super().__init__(self._ask, signing_in(parts))
         self._client = client
         self.commerce = commerce
 
@@ -69,7 +71,7 @@ async def open_shop(version: str) -> AsyncIterator[Shop]:
         app.router.lifespan_context(app),
         httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://api.test") as client,
     ):
-        yield Shop(client, commerce)
+        yield Shop(client, commerce, app.state.parts)
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
@@ -94,6 +96,14 @@ async def test_a_journey_to_an_order_leaves_one_order(shop: Shop, journey: Journ
     before = len(shop.commerce.orders)
     await journey(shop)
     assert len(shop.commerce.orders) == before + 1
+
+
+async def test_who_signs_in_on_the_journey_is_one_customer_who_ordered(shop: Shop) -> None:
+    known = {one.id for one in shop.commerce.shop.customers}
+    await a_guest_signs_in_and_orders_as_a_customer(shop)
+    [made] = [one for one in shop.commerce.shop.customers if one.id not in known]
+    order = shop.commerce.orders[-1]
+    assert (order.customer, order.email) == (made.id, made.email)
 
 
 async def test_the_stand_in_shows_a_product_of_every_type(shop: Shop) -> None:

@@ -95,6 +95,7 @@ def test_every_code_that_a_user_error_can_have_is_explained() -> None:
 def test_every_code_that_an_error_can_have_is_explained() -> None:
     told_by_payloads = {
         "CART_EXPIRED",
+        "CART_PENDING",
         "IDEMPOTENCY_CONFLICT",
         "ORDER_PENDING",
         "ORDER_REFUSED",

@@ -365,7 +365,7 @@ async def test_a_dropped_connection_is_an_exception_in_process(commerce: Commerc
 def test_an_unknown_fault_is_refused() -> None:
     with pytest.raises(ValueError, match="unknown fault 'typo'"):
         Fault("typo")
-    assert len(KINDS) == 15
+    assert len(KINDS) == 16
 
 
 @contextlib.asynccontextmanager

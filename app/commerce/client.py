@@ -1,17 +1,18 @@
 """Commerce's GraphQL interface: one document out, one checked reply back."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 import orjson
 
 from app.errors import UpstreamFailed, UpstreamInvalid, UpstreamRefused, UpstreamUnavailable
-from app.http import Answer, Upstream
+from app.http import Answer, Auth, Upstream
 from app.telemetry import log
 
 NOT_FOUND = "graphql-no-such-entity"
 UNAUTHORIZED = "graphql-authorization"
+_HIDDEN = ("cartId", "source", "destination", "email")  # variables that Commerce repeats in messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +91,12 @@ class GraphQL:
         read: bool = True,
         timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
+        auth: Auth | None = None,
     ) -> Reply:
         """Sends one document and decodes the reply; `operation` names it in logs and metrics.
 
-        `read` says that it changes nothing and may be tried again; `headers` go with it. Raises an `UpstreamError`.
+        `read` says that it changes nothing and may be tried again; `headers` go with it, and `auth` puts its own to
+        them. Raises an `UpstreamError`.
         """
         answer = await self._upstream.call(
             operation,
@@ -103,8 +106,9 @@ class GraphQL:
             content=orjson.dumps({"query": text, "variables": variables}),
             read=read,
             timeout=timeout,
+            auth=auth,
         )
-        reply = decode(answer, hidden=str(variables.get("cartId") or ""))
+        reply = decode(answer, hidden=[str(variables[name]) for name in _HIDDEN if variables.get(name)])
         if reply.problems:
             log.warning(
                 "commerce.problems",
@@ -114,10 +118,10 @@ class GraphQL:
         return reply
 
 
-def decode(answer: Answer, *, hidden: str = "") -> Reply:
+def decode(answer: Answer, *, hidden: Collection[str] = ()) -> Reply:
     """A reply from Commerce's answer, whatever its status: Commerce sends GraphQL errors with 200 and with 500.
 
-    `hidden` is left out of messages: Commerce repeats a guest's cart id in them, which is all that opens the cart.
+    `hidden` are left out of messages: Commerce repeats a guest's cart id in them, which is all that opens the cart.
     Raises `UpstreamUnavailable`, `UpstreamRefused`, `UpstreamInvalid`, or `UpstreamFailed` when there is no data.
     """
     if answer.status in (401, 403):
@@ -142,7 +146,7 @@ def decode(answer: Answer, *, hidden: str = "") -> Reply:
     return Reply(data, problems, answer.headers.get("x-magento-cache-id") or None)
 
 
-def _problems(errors: object, hidden: str) -> tuple[Problem, ...]:
+def _problems(errors: object, hidden: Collection[str]) -> tuple[Problem, ...]:
     if errors is None:
         return ()
     if not isinstance(errors, list):
@@ -150,15 +154,17 @@ def _problems(errors: object, hidden: str) -> tuple[Problem, ...]:
     return tuple(_problem(error, hidden) for error in errors)
 
 
-def _problem(error: object, hidden: str) -> Problem:
+def _problem(error: object, hidden: Collection[str]) -> Problem:
     if not isinstance(error, dict):
         raise UpstreamInvalid("an error is no object")
     extensions = error.get("extensions")
     category = extensions.get("category") if isinstance(extensions, dict) else None
     path = error.get("path")
     message = str(error.get("message", ""))
+    for secret in hidden:
+        message = message.replace(secret, "…")
     return Problem(
-        message=message.replace(hidden, "…") if hidden else message,
+        message=message,
         category=category if isinstance(category, str) else "",
         path=tuple(cast("list[str | int]", path)) if isinstance(path, list) else (),
     )

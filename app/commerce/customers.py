@@ -26,10 +26,12 @@ AGE = 300.0  # seconds that a standing is remembered
 @dataclass(frozen=True, slots=True)
 class Customer:
     """A signed-in shopper: Commerce's `token` for him, and the customer `group` that he shares with. None: with nobody,
-    because the group is not known or does not say all of what he is shown."""
+    because the group is not known or does not say all of what he is shown. `website` is the code of the only one that
+    he is a customer of; None where he has no token yet, or every website's customers are one."""
 
     token: str = field(repr=False)
     group: str | None = None
+    website: str | None = None
 
     @property
     def headers(self) -> dict[str, str]:

@@ -88,7 +88,9 @@ class Estimates:
     async def _ask(
         self, cart_id: str, resource: str, body: Node, store: StoreContext, headers: Mapping[str, str]
     ) -> Any:
-        path = f"guest-carts/{quote(cart_id, safe='')}/{resource}"
+        # A customer's cart is not shown to guests, and his own token says which it is.
+        own = "Authorization" in headers
+        path = f"carts/mine/{resource}" if own else f"guest-carts/{quote(cart_id, safe='')}/{resource}"
         return await self._rest.ask(path, body, store=store.store or "", headers=headers)
 
 

@@ -160,6 +160,14 @@ class Orders:
             raise UpstreamInvalid("guest-carts: the cart has no numeric id")
         return found
 
+    async def own_quote_id(self, token: str, store: StoreContext) -> int:
+        """The numeric id of the cart of the customer whose token it is. Raises an `UpstreamError`."""
+        cart = await self._rest.own("carts/mine", token, store=store.store or "")
+        found = cart.get("id") if isinstance(cart, dict) else None
+        if type(found) is not int or found <= 0:
+            raise UpstreamInvalid("carts/mine: the cart has no numeric id")
+        return found
+
     async def find(self, quote_id: int, headers: Mapping[str, str] | None = None) -> Placed | None:
         """The order of a cart, or None; `headers` are the shopper's. Raises an `UpstreamError`.
 

@@ -12,6 +12,7 @@ from app.commerce.client import GraphQL, Reply, StoreContext
 from app.commerce.operations import KEPT_DOCUMENTS, Document
 from app.commerce.shapes import Check, compile_shape
 from app.errors import UpstreamInvalid
+from app.http import Auth
 
 
 class Reads:
@@ -67,12 +68,13 @@ class Reads:
         *,
         timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
+        auth: Auth | None = None,
     ) -> Reply:
         """The reply to a mutation, which is sent once and never again: whether a second one would do harm only the
-        caller can know. `timeout` is another deadline in seconds, `headers` are the shopper's. Raises an
-        `UpstreamError`."""
+        caller can know. `timeout` is another deadline in seconds, `headers` are the shopper's, `auth` is ours.
+        Raises an `UpstreamError`."""
         document = self.capabilities.operations.document(name, flags)
-        return await self._ask(document, variables, context, read=False, timeout=timeout, headers=headers)
+        return await self._ask(document, variables, context, read=False, timeout=timeout, headers=headers, auth=auth)
 
     async def _ask(
         self,
@@ -83,10 +85,11 @@ class Reads:
         read: bool = True,
         timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
+        auth: Auth | None = None,
     ) -> Reply:
         declared = {key: value for key, value in variables.items() if key in document.variables and value is not None}
         reply = await self._graphql.execute(
-            document.name, document.text, declared, context, read=read, timeout=timeout, headers=headers
+            document.name, document.text, declared, context, read=read, timeout=timeout, headers=headers, auth=auth
         )
         if not self._check(document)(reply.data):
             raise UpstreamInvalid(f"{document.name}: the data has another shape than was asked for")

@@ -153,6 +153,30 @@ class Rest:
         """The JSON that answers a POST; never tried twice. Raises an `UpstreamError`."""
         return await self._call("POST", path, orjson.dumps(body), store, None, read=False)
 
+    async def put(self, path: str, body: object) -> Any:
+        """The JSON that answers a PUT; never tried twice. Raises an `UpstreamError`."""
+        return await self._call("PUT", path, orjson.dumps(body), "", None, read=False)
+
+    async def own(self, path: str, token: str, *, store: str = "") -> Any:
+        """The JSON at a path that is a customer's own, read with his token. Raises an `UpstreamError`:
+        `UpstreamRefused` for a token that is dead."""
+        return decode(await self._send("GET", path, None, store, _Bearer(token), None, read=True))
+
+    async def sign(self) -> Auth:
+        """What authorises a GraphQL request as these credentials. Raises an `UpstreamError`."""
+        if self._credentials is None:
+            raise UpstreamRefused("no REST credentials are set")
+        return await self._credentials.auth(self._upstream)
+
+    def refused(self, auth: Auth) -> bool:
+        """Notes that a GraphQL request with this was refused; whether to try again with fresh credentials."""
+        return self._credentials is not None and self._credentials.refused(auth)
+
+    @property
+    def is_admin_user(self) -> bool:
+        """Whether the credentials are those of an admin user."""
+        return isinstance(self._credentials, AdminUser)
+
     async def ask(self, path: str, body: object, *, store: str = "", headers: Mapping[str, str] | None = None) -> Any:
         """The JSON that answers a POST that changes nothing and needs no credentials; `headers` as in `get`. Raises an
         `UpstreamError`."""

@@ -36,6 +36,11 @@ class StoreView:
     currency: str
     currencies: tuple[str, ...]
 
+    @property
+    def website(self) -> str:
+        """The code of the website that it is in."""
+        return str(self.config.get("website_code") or "")
+
     @cached_property
     def base_urls(self) -> tuple[str, ...]:
         """Where Commerce's own links of this store view point, the longest first."""

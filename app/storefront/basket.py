@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from app.auth.merging import OWNER
 from app.commerce.client import Problem, Reply
 from app.commerce.orders import OrderPending
 from app.errors import UpstreamError, UpstreamFailed
@@ -20,7 +21,11 @@ class Basket:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self.website = str(context.links.view.config.get("website_code") or "")
+        self.website = context.links.view.website
+
+    async def kept(self, *, changing: bool) -> Mapping[str, Any] | None:
+        """What the session knows of the cart, as `SignedIn.cart`."""
+        return await self._context.signed_in.cart(self.website, changing=changing)
 
     async def look(self, flags: Collection[str]) -> Mapping[str, Any] | None:
         """The cart as Commerce has it now; None when the shopper has none, or none any more. Raises `UpstreamError`.
@@ -37,7 +42,7 @@ class Basket:
         return await self._read(flags, told=True)
 
     async def _read(self, flags: Collection[str], *, told: bool) -> Mapping[str, Any] | None:
-        kept = await self._context.shopper.cart(self.website)
+        kept = await self.kept(changing=told)
         if kept is None or not kept["made"]:
             if told:
                 await self._tell_loss()
@@ -64,7 +69,7 @@ class Basket:
 
     async def pending(self) -> bool:
         """Whether an order of the shopper's cart is being placed, or may be. Raises `StateUnavailable`."""
-        kept = await self._context.shopper.cart(self.website)
+        kept = await self.kept(changing=False)
         return kept is not None and await self._is_pending(kept)
 
     async def _is_pending(self, kept: Mapping[str, Any]) -> bool:
@@ -78,7 +83,7 @@ class Basket:
 
         Raises `CartGone`, `Mendable`, `OrderPending`, `StateUnavailable`, or an `UpstreamError`.
         """
-        kept = await self._context.shopper.cart(self.website)
+        kept = await self.kept(changing=True)
         if kept is None or not kept["made"]:
             await self._tell_loss()
             raise Mendable("CART_EMPTY", "There is nothing in the cart yet.", path)
@@ -124,7 +129,8 @@ class Basket:
     async def ensure(self) -> str:
         """The id of the shopper's cart, made at Commerce if there is none. Raises as `write` does."""
         shopper = self._context.shopper
-        kept = await shopper.reserve_cart(self.website)
+        own = await self.kept(changing=True)
+        kept = own if own is not None and OWNER in own else await shopper.reserve_cart(self.website)
         if await self._is_pending(kept):
             raise OrderPending
         cart_id = str(kept["id"])

@@ -10,8 +10,9 @@ import orjson
 import strawberry
 
 from app.auth.sessions import SessionEnded
-from app.commerce.client import NOT_FOUND
+from app.commerce.client import NOT_FOUND, UNAUTHORIZED
 from app.commerce.orders import OrderPending, OrderRefused
+from app.commerce.placing import Placed
 from app.errors import BadInput, StateUnavailable, UpstreamError, UpstreamFailed, VitrineError
 from app.idempotency import IdempotencyConflict
 from app.storefront.addresses import AddressInput, at_fields, commerce_address
@@ -20,6 +21,7 @@ from app.storefront.checkout import CHECKOUT, Checkout, agreements_of
 from app.storefront.common import Node, described
 from app.storefront.context import Info
 from app.storefront.links import plain
+from app.storefront.shopper import Shopper
 from app.storefront.user_errors import UNKNOWN, CartGone, Mendable, UserError, UserErrors, code_of, is_gone, says_gone
 from app.telemetry import log
 
@@ -178,7 +180,7 @@ async def _place(info: Info, agreed: list[str], key: str) -> str:
     # one that was lost, which an order of unknown outcome may have ended: that is found by the cart's number.
     shopper, website = context.shopper, basket.website
     tied = await shopper.bound(website, key)
-    kept = tied or await shopper.cart(website) or await shopper.lost_cart(website)
+    kept = tied or await _to_order(basket, shopper)
     if kept is None or not kept["made"]:
         number = await shopper.last_order(website)
         if number is not None:
@@ -190,12 +192,13 @@ async def _place(info: Info, agreed: list[str], key: str) -> str:
         raise IdempotencyConflict
     terms = await _terms(info, agreed)
     cart_id = str(kept["id"])
+    await context.signed_in.own(kept)
     if tied is None:
         await _check_payment(info, cart_id)
     quote = kept.get("quote")
     if quote is None:
         try:
-            quote = await context.orders.quote_id(cart_id, context.store, context.caller.handed_on)
+            quote = await _quote(info, kept)
         except UpstreamFailed as error:
             if error.category != NOT_FOUND:
                 raise
@@ -203,7 +206,7 @@ async def _place(info: Info, agreed: list[str], key: str) -> str:
             raise _gone(kept) from None
     await shopper.bind(website, key, cart_id, int(quote), agreed)
     try:
-        placed = await context.orders.place(cart_id, int(quote), context.store, context.caller.handed_on)
+        placed = await _placed(info, cart_id, int(quote))
     except OrderPending:
         # Nobody may come back for it: this is then what the shop has of the shopper's word.
         if note := agreement_note(terms, agreed):
@@ -222,6 +225,38 @@ async def _place(info: Info, agreed: list[str], key: str) -> str:
         # There is an order, and whoever asked for it must hear of it, whether or not we can remember it.
         log.warning("checkout.order_unkept", quote=quote, code=error.code)
     return placed.number
+
+
+async def _to_order(basket: Basket, shopper: Shopper) -> Mapping[str, Any] | None:
+    """The cart that a call without a cart of its own is about; none once it was ordered, for a customer too."""
+    known = await shopper.cart(basket.website) or await shopper.lost_cart(basket.website)
+    return (await basket.kept(changing=True) or known) if known is not None else None
+
+
+async def _quote(info: Info, kept: Mapping[str, Any]) -> int:
+    """The cart's number. Raises `UpstreamFailed` of the category `graphql-no-such-entity` for one that is no more."""
+    context = info.context
+    cart_id = str(kept["id"])
+    if await context.signed_in.own(kept) is None:
+        return await context.orders.quote_id(cart_id, context.store, context.caller.handed_on)
+    own = (await context.fresh("CustomerCart", (), {})).root("customerCart")
+    signed = await context.signed_in.customer()
+    if not own or own["id"] != cart_id or signed is None:
+        raise UpstreamFailed("CustomerCart: it is another cart now", NOT_FOUND)
+    return await context.orders.own_quote_id(signed.token, context.store)
+
+
+async def _placed(info: Info, cart_id: str, quote: int) -> Placed:
+    """The order; with another token where Commerce refused the customer's. Raises as `Orders.place`."""
+    context = info.context
+    signed = await context.signed_in.asker(cart_id)
+    try:
+        return await context.orders.place(cart_id, quote, context.store, await context.headers(cart_id))
+    except OrderRefused as refused:
+        again = await context.signed_in.renewed(signed) if signed and refused.category == UNAUTHORIZED else None
+        if again is None:
+            raise
+    return await context.orders.place(cart_id, quote, context.store, await context.headers(cart_id))
 
 
 async def _terms(info: Info, agreed: list[str]) -> list[Node]:

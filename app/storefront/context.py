@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,19 +13,20 @@ from strawberry.dataloader import DataLoader
 
 from app.auth.caller import Caller
 from app.cache import Ticket
-from app.commerce.cached import CachedReads
+from app.commerce.cached import GUESTS, CachedReads
 from app.commerce.capabilities import Capabilities
-from app.commerce.client import Problem, Reply, StoreContext
+from app.commerce.client import UNAUTHORIZED, Problem, Reply, StoreContext
 from app.commerce.customers import Customer
 from app.commerce.estimates import Estimates
 from app.commerce.guest_orders import GuestOrders
 from app.commerce.orders import Orders
 from app.commerce.reads import Reads
 from app.commerce.shop import StoreView
-from app.errors import Rejected, TooExpensive
+from app.errors import Rejected, TooExpensive, UpstreamFailed
 from app.idempotency import Once
 from app.storefront.links import Links
 from app.storefront.shopper import Shopper
+from app.storefront.signed_in import SignedIn
 
 SKUS_PER_READ = 100
 Variables = tuple[tuple[str, object], ...]
@@ -39,7 +40,8 @@ class Context:
     where it comes from. `payment_methods` are the codes of those that checkout takes. `forbidden` is why this request
     may change nothing, if so, and `in_url` whether all that it asks stands in its URL. `tags` and `until` say what the
     public part of the answer depends on and until when it is fresh; nothing purged before `since` may be in it.
-    `customer` is who has signed in; `own` says that something was read that nobody else may be shown.
+    `customer` is who has signed in, by the session alone, and `signed_in` sees to his token and cart; `own` says that
+    something was read that nobody else may be shown.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Context:
         estimates: Estimates,
         once: Once,
         payment_methods: frozenset[str],
+        signed_in: SignedIn | None = None,
     ) -> None:
         self._reads = reads
         self._public = public
@@ -72,6 +75,7 @@ class Context:
         self.largest_page = largest_page
         self._most_reads = most_reads
         self.shopper = shopper
+        self.signed_in = signed_in or SignedIn(None, shopper, view)
         self.caller = caller
         self.orders = orders
         self.guest_orders = guest_orders
@@ -127,6 +131,10 @@ class Context:
         return await asyncio.shield(self._memory[key])
 
     async def _read(self, name: str, flags: frozenset[str], variables: Mapping[str, object], quiet: bool) -> Reply:
+        customer = await self.signed_in.reader(self.customer)
+        if (customer.group if customer else GUESTS) != (self.customer.group if self.customer else GUESTS):
+            # Kept whole, the answer would be shown to those whom the session told of before.
+            self.own = True
         answer = await self._public.read(
             name,
             flags,
@@ -134,7 +142,7 @@ class Context:
             self.store,
             store=self.links.view.code,
             currency=self.links.currency,
-            customer=self.customer,
+            customer=customer,
             since=self.since,
         )
         self.own = self.own or answer.own
@@ -148,14 +156,46 @@ class Context:
 
     async def fresh(self, name: str, flags: Iterable[str], variables: Mapping[str, object]) -> Reply:
         """The reply to a read of what belongs to one shopper: asked anew each time, and kept nowhere."""
-        reply = await self._reads.read(name, frozenset(flags), variables, self.store, headers=self.caller.handed_on)
+
+        async def send(headers: Mapping[str, str]) -> Reply:
+            return await self._reads.read(name, frozenset(flags), variables, self.store, headers=headers)
+
+        reply = await self._as_asker(send, variables)
         self.problems.extend(reply.partial)
         return reply
 
     async def write(self, name: str, flags: Iterable[str], variables: Mapping[str, object]) -> Reply:
-        """The reply to a mutation, sent once. Raises an `UpstreamError`."""
-        reply = await self._reads.write(name, frozenset(flags), variables, self.store, headers=self.caller.handed_on)
+        """The reply to a mutation, sent once; again only where Commerce refused the customer's token, which did
+        nothing. Raises an `UpstreamError`."""
+
+        async def send(headers: Mapping[str, str]) -> Reply:
+            return await self._reads.write(name, frozenset(flags), variables, self.store, headers=headers)
+
+        reply = await self._as_asker(send, variables)
         self.problems.extend(reply.partial)
+        return reply
+
+    async def headers(self, cart_id: object) -> dict[str, str]:
+        """What goes to Commerce with a request about a cart: the caller's, and the customer's token if it is his."""
+        signed = await self.signed_in.asker(cart_id)
+        return {**self.caller.handed_on, **(signed.headers if signed is not None else {})}
+
+    async def _as_asker(
+        self, send: Callable[[Mapping[str, str]], Awaitable[Reply]], variables: Mapping[str, object]
+    ) -> Reply:
+        """The reply to what is sent with the customer's token where it is his to ask; with another token, once, where
+        Commerce refused that one."""
+        signed = await self.signed_in.asker(variables.get("cartId"))
+        if signed is None:
+            return await send(self.caller.handed_on)
+        reply, failed = await _tried(send, {**self.caller.handed_on, **signed.headers})
+        if is_refused(reply, failed):
+            again = await self.signed_in.renewed(signed)
+            if again is not None:
+                return await send({**self.caller.handed_on, **again.headers})
+        if reply is None:
+            assert failed is not None
+            raise failed
         return reply
 
     async def products(
@@ -192,6 +232,23 @@ class Context:
         for task in self._memory.values():
             task.cancel()
         await asyncio.gather(*self._memory.values(), return_exceptions=True)
+
+
+async def _tried(
+    send: Callable[[Mapping[str, str]], Awaitable[Reply]], headers: Mapping[str, str]
+) -> tuple[Reply | None, UpstreamFailed | None]:
+    try:
+        return await send(headers), None
+    except UpstreamFailed as error:
+        return None, error
+
+
+def is_refused(reply: Reply | None, failed: UpstreamFailed | None) -> bool:
+    """Whether Commerce did nothing for want of authorization. A dead token makes a guest, who may do none of this."""
+    if reply is None:
+        return failed is not None and failed.category == UNAUTHORIZED
+    nothing = all(value is None for value in reply.data.values())
+    return nothing and any(problem.category == UNAUTHORIZED for problem in reply.problems)
 
 
 Info = strawberry.Info[Context, None]

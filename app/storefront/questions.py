@@ -55,13 +55,14 @@ class Asked:
 
 
 class Questions:
-    """Understands requests. `context_of` gives the store view's code and the currency that a request's two headers
-    mean, or None when they mean nothing; `customer_of` gives who has signed in, and may raise a `VitrineError` that the
-    application will raise too; `public` are the fields of the query type that are the same for all."""
+    """Understands requests. `context_of` gives the codes of the store view, the currency and the website that a
+    request's two headers mean, or None when they mean nothing; `customer_of` gives who has signed in, and may raise a
+    `VitrineError` that the application will raise too; `public` are the fields of the query type that are the same for
+    all."""
 
     def __init__(
         self,
-        context_of: Callable[[str | None, str | None], tuple[str, str] | None],
+        context_of: Callable[[str | None, str | None], tuple[str, str, str] | None],
         customer_of: Callable[[Mapping[str, str]], Awaitable[Customer | None]],
         public: Collection[str],
     ) -> None:
@@ -96,18 +97,22 @@ class Questions:
             customer = scope[CUSTOMER] = await self._customer_of(Headers(scope=scope))
         except VitrineError:
             return None
-        return question if customer is None else self._question(scope["method"], asked, headers, customer.group)
+        return question if customer is None else self._question(scope["method"], asked, headers, customer)
 
     def _question(
-        self, method: str, asked: bytes, headers: Mapping[bytes, bytes], group: str | None = GUESTS
+        self, method: str, asked: bytes, headers: Mapping[bytes, bytes], customer: Customer | None = None
     ) -> Question | None:
-        """What is asked on behalf of a customer group; None for what is not shared with anybody."""
+        """What is asked on behalf of a customer's group; None for what is not shared with anybody."""
+        group = customer.group if customer is not None else GUESTS
         if group is None:
             return None
         context = self._context_of(_text(headers.get(b"store")), _text(headers.get(b"content-currency")))
         if context is None:
             return None
-        store, currency = context
+        store, currency, website = context
+        if customer is not None and customer.website not in (None, website):
+            # Here he is another customer, perhaps of another group.
+            return None
         accepted = headers.get(b"accept", b"")
         media = GRAPHQL_JSON if GRAPHQL_JSON in accepted.lower() else JSON
         digest = hashlib.blake2b(asked, digest_size=20).digest()

@@ -116,7 +116,7 @@ class ShippingQuery:
             raise BadInput("method", "needs carrier, and carrier method")
         way = (carrier, method) if carrier is not None and method is not None else None
         basket = Basket(context)
-        kept = await context.shopper.cart(basket.website)
+        kept = await basket.kept(changing=False)
         if kept is None or not kept["made"]:
             return None
         to = await _destination(context, country, region, postcode)
@@ -171,7 +171,7 @@ async def _estimate(
     context: Context, cart_id: str, to: Destination, way: tuple[str, str] | None, *, totals: bool, methods: bool
 ) -> ShippingEstimate:
     told = (cart_id, to)
-    rest = (context.store, context.caller.handed_on)
+    rest = (context.store, await context.headers(cart_id))
 
     async def ask_methods() -> list[ShippingMethod]:
         if not methods and not (totals and way):

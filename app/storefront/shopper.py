@@ -9,15 +9,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from app.auth.merging import CARTS, LOST, OWNER
+from app.auth.person import CUSTOMER, IDENTITY
 from app.auth.sessions import Session, SessionEnded, Sessions, is_signed_in, token_of
 from app.commerce.customers import Customer
 from app.errors import StateUnavailable
 
-CARTS = "carts"
-LOST = "lost"
 ORDERS = "orders"
 PLACING = "placing"
-CUSTOMER = "customer"
 # A session as it was opened to one whose tokens are good; None when it is over.
 Fresh = Callable[[Session], Awaitable[Session | None]]
 KEYS = 8  # idempotency keys whose cart is remembered
@@ -45,12 +44,18 @@ def _unmade() -> Mapping[str, Any]:
 
 
 async def customer_of(sessions: Sessions | None, token: str | None) -> Customer | None:
-    """Who has signed in under a session id; Redis is asked only for ids that say so. Raises `StateUnavailable`."""
+    """Who has signed in under a session id; one without a token or a group as long as he is no customer of Commerce.
+    Redis is asked only for ids that say so. Raises `StateUnavailable`."""
     if sessions is None or token is None or not is_signed_in(token):
         return None
     session = await sessions.open(token)
-    kept = session.data.get(CUSTOMER) if session is not None else None
-    return Customer(kept["token"], kept["group"]) if kept else None
+    if session is None:
+        return None
+    kept = session.data.get(CUSTOMER)
+    if kept:
+        return Customer(kept["token"], kept["group"], kept.get("website"))
+    # What guests are shown may be wrong for him.
+    return Customer("") if IDENTITY in session.data else None
 
 
 async def customer_behind(sessions: Sessions | None, secure: bool, headers: Mapping[str, str]) -> Customer | None:
@@ -97,6 +102,20 @@ class Shopper:
     def session(self) -> Session | None:
         """The session, as far as it was opened or begun in this request."""
         return self._session
+
+    @property
+    def may_be_signed_in(self) -> bool:
+        """Whether the id that came says that somebody has signed in; nobody is asked for that."""
+        return self._sessions is not None and self._token is not None and is_signed_in(self._token)
+
+    def follow(self, session: Session) -> None:
+        """Takes the session as another has changed it."""
+        self._session = session
+
+    async def reopened(self) -> Session | None:
+        """The session as it is now."""
+        self._opened = False
+        return await self.opened()
 
     async def opened(self) -> Session | None:
         """The shopper's session, or None; never begins one. Raises `StateUnavailable`."""
@@ -211,9 +230,12 @@ class Shopper:
 
         def tie(own: _Own) -> _Own:
             others = [pair for pair in (own.placing or {}).items() if pair[0] != _short(key)]
-            mine = (_short(key), {"id": cart_id, "quote": quote, "made": True, "agreed": list(agreed)})
-            cart = {**own.cart, "quote": quote} if own.cart and _is(own.cart, cart_id) else own.cart
-            return replace(own, cart=cart, placing=dict([*others[1 - KEYS :], mine]))
+            tied: dict[str, Any] = {"id": cart_id, "quote": quote, "made": True, "agreed": list(agreed)}
+            cart = own.cart
+            if cart and _is(cart, cart_id):
+                cart = {**cart, "quote": quote}
+                tied |= {OWNER: cart[OWNER]} if OWNER in cart else {}
+            return replace(own, cart=cart, placing=dict([*others[1 - KEYS :], (_short(key), tied)]))
 
         await self._change(website, tie)
 

@@ -11,6 +11,8 @@ TOO_LITTLE = "the recorded query does not ask for what the reader cannot do with
 
 _RULES = "the stand-in's price rules have no numbers, and nothing reads them"
 _BOOK = "the recorded order went to an address of the customer's book, which carts of customers bring"
+_BROUGHT = "the customer's book, which the stand-in does not keep yet, fills the addresses of his cart"
+_CODES = "of the customer attributes only the codes are read"
 _TIMES = "of a list of products only the SKUs and the times of change are read"
 
 LISTED: Mapping[str, str] = {
@@ -27,8 +29,14 @@ LISTED: Mapping[str, str] = {
     "ord-005-order-get body.applied_rule_ids": _RULES,
     "ord-005-order-get body.items[].applied_rule_ids": _RULES,
     "ord-005-order-get body.extension_attributes.shipping_assignments[].items[].applied_rule_ids": _RULES,
+    "cust-040-customerCart data.customerCart.billing_address": _BROUGHT,
+    "cust-046-mergeCarts data.mergeCarts.billing_address": _BROUGHT,
+    "cust-046-mergeCarts data.mergeCarts.shipping_addresses": _BROUGHT,
+    "cust-046-mergeCarts data.mergeCarts.shipping_addresses[]": _BROUGHT,
     "ord-005-order-get body.billing_address.customer_address_id": _BOOK,
     "ord-005-order-get body.extension_attributes.shipping_assignments[].shipping.address.customer_address_id": _BOOK,
+    "pay-021-customer-attributes body[].options[]": _CODES,
+    "pay-021-customer-attributes body[].validation_rules[]": _CODES,
     "rest-022-products-search body.items[].attribute_set_id": _TIMES,
     "rest-022-products-search body.items[].custom_attributes": _TIMES,
     "rest-022-products-search body.items[].media_gallery_entries": _TIMES,

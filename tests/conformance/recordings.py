@@ -123,18 +123,20 @@ def _body(body: Any, headers: list[list[str]]) -> bytes:
 # Why a recording is not in this scope: the first pattern that its name matches. REST calls are judged by their route.
 OUT_OF_SCOPE = (
     (r"gql-11[5789]-|gql-120-", "reviews, newsletter, accounts and compare lists"),
-    (r"gql-22[23678]-", "customers"),
-    (r"cust-(081|092|103|04[345]|05[01])-", ""),
-    (r"cust-|admin-|pay-021-", "customers"),
+    (r"cust-02[1-8]-|cust-06|cust-07", "customers: their addresses, profile, orders and downloads"),
+    (r"cust-029-|cust-030-", "reviews, newsletter, accounts and compare lists"),
+    (r"cust-|admin-|pay-021-|gql-22[23678]-|rest-07[0-8]-", ""),
     (r"wish-", "wish lists"),
     (r"ord-0(2|3|4|52|55)|pay-01[5-9]-", "invoices, shipments and refunds"),
     (r"(cart|pay|ord|conc)-|rest-05[89]-", ""),
     (r"async-", "bulk interfaces"),
 )
 # Exchanges of carts and orders: what one answers depends on those before it. Signing in and uids of options do not.
-SHOPPING = re.compile(r"cart-(?!000-)|pay-(?!000-)|ord-|cust-04[345]-|cust-05[01]-")
+SHOPPING = re.compile(r"cart-(?!000-)|pay-(?!000-|021-)|ord-")
+# Exchanges of customers, each of which depends on those before it, too.
+CUSTOMERS = re.compile(r"admin-|rest-07[0-8]-|cust-(00|01|020|04|05|080|09[0134678]|095|10[0124-6])")
 # What a guest of the product reads: carts and orders, and what else is about them.
-BOUGHT = re.compile(rf"{SHOPPING.pattern}|gql-116-|gql-22[01]-|cache-017-")
+BOUGHT = re.compile(rf"{SHOPPING.pattern}|cust-04[345]-|cust-05[01]-|gql-116-|gql-22[01]-|cache-017-")
 # Recorded out of the order of their names: the carts that they are about were filled later.
 AFTER = {"cart-095-cart_items_v2-uid-bug": "cart-098-shipping~"}
 

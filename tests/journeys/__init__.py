@@ -22,7 +22,11 @@ from tests.journeys.catalog import (
     the_category_page_of_the_issue_runs_as_it_stands,
     the_menu_leads_to_categories_with_products,
 )
-from tests.journeys.checkout import a_guest_fills_a_cart_and_orders_it_once, five_orders_at_once_are_one
+from tests.journeys.checkout import (
+    a_guest_fills_a_cart_and_orders_it_once,
+    a_guest_signs_in_and_orders_as_a_customer,
+    five_orders_at_once_are_one,
+)
 from tests.journeys.shop import (
     an_unknown_attribute_is_refused_with_the_known_ones_named,
     countries_have_codes_and_regions,
@@ -72,4 +76,5 @@ JOURNEYS: tuple[Journey, ...] = (
 WRITING: tuple[Journey, ...] = (
     a_guest_fills_a_cart_and_orders_it_once,
     five_orders_at_once_are_one,
+    a_guest_signs_in_and_orders_as_a_customer,
 )

@@ -95,6 +95,11 @@ class Guest:
         """The data of a query of this visitor."""
         return await self._shop.data(query, variables, headers=self._headers)
 
+    async def sign_in(self, email: str) -> None:
+        """Goes on as whoever the provider says that has this address."""
+        token = str(self._headers.get("Authorization", "")).removeprefix("Bearer ") or None
+        self._headers = {"X-Vitrine": "1", "Authorization": f"Bearer {await self._shop.sign_in(token, email)}"}
+
     async def fill(self) -> Json:
         """Puts two pieces of a simple product into the cart, which can be bought without choosing anything."""
         tried = 0
@@ -111,9 +116,10 @@ class Guest:
             check(tried < TRIED, f"none of {TRIED} simple products can be bought: {payload['userErrors']}")
         raise AssertionError("no category shows a simple product that is in stock and costs something")
 
-    async def get_ready(self) -> Json:
-        """Takes every step of the checkout but the last."""
-        await self.done(EMAIL, email=f"guest-{secrets.token_hex(4)}@example.com")
+    async def get_ready(self, *, known: bool = False) -> Json:
+        """Takes every step of the checkout but the last; the address of a customer is `known`."""
+        if not known:
+            await self.done(EMAIL, email=f"guest-{secrets.token_hex(4)}@example.com")
         checkout = await self.done(ADDRESS, address=await self.address())
         await self.done(SHIPPING, **_cheapest(checkout))
         offered = [method["code"] for method in checkout["paymentMethods"]]
@@ -254,6 +260,33 @@ async def five_orders_at_once_are_one(shop: Storefront) -> None:
     numbers = await asyncio.gather(*(guest.place(_key(), agreed) for _ in range(5)))
     same("how many different numbers there are", len(set(numbers)), 1, numbers)
     same("the cart after the order", await guest.read("{ cart { quantity } }"), {"cart": None})
+
+
+async def a_guest_signs_in_and_orders_as_a_customer(shop: Storefront) -> None:
+    email = f"customer-{secrets.token_hex(6)}@example.com"
+    guest, other = Guest(shop), Guest(shop)
+    [line] = (await guest.fill())["lines"]
+    bought = [(line["sku"], Decimal(line["quantity"]))]
+    await guest.sign_in(email)
+    await other.sign_in(email)
+    # The first of several calls merges, and all see what it did.
+    for cart in await asyncio.gather(*(_lines(one) for one in (guest, guest, guest))):
+        same("what is in the cart after the sign-in", cart, bought)
+    same("what is in the cart on another device", await _lines(other), bought)
+    begun = (await guest.read("{ checkout { email missing } }"))["checkout"]
+    check(begun["email"] == email and "EMAIL" not in begun["missing"], f"the address is not the customer's: {begun}")
+    checkout = await guest.get_ready(known=True)
+    same("what is missing, and whether it is ready", (checkout["missing"], checkout["ready"]), ([], True))
+    key, agreed = _key(), await _agreed(guest)
+    number = await guest.place(key, agreed)
+    same("the number for the same key again", await guest.place(key, agreed), number)
+    same("the cart after the order", await _lines(guest), [])
+    same("the cart on the other device after the order", await _lines(other), [])
+
+
+async def _lines(guest: Guest) -> list[tuple[str, Decimal]]:
+    cart = (await guest.read("{ cart { lines { sku quantity } } }"))["cart"] or {"lines": []}
+    return [(line["sku"], Decimal(line["quantity"])) for line in cart["lines"]]
 
 
 async def _agreed(guest: Guest) -> list[str]:

@@ -20,6 +20,13 @@ class Ask(Protocol):
     ) -> tuple[int, Json, Mapping[str, str]]: ...
 
 
+class SignIn(Protocol):
+    """Signs somebody in whom a provider knows by this verified address; takes the session id of the guest that he was,
+    if any, and gives the new one."""
+
+    async def __call__(self, token: str | None, email: str) -> str: ...
+
+
 # The query of the issue, as it stands.
 CATEGORY_PAGE = """
 query CategoryPage($path: String!, $page: Int!) {
@@ -131,6 +138,7 @@ class Storefront:
     """The API as a visitor sees it; what is found out about the shop is remembered."""
 
     ask: Ask
+    sign_in: SignIn
     _listings: list[Listing] | None = field(default=None, init=False)
     _products: dict[str, Json] | None = field(default=None, init=False)
 

@@ -1,6 +1,6 @@
 """The journeys against the Commerce that COMMERCE_URL names, through the whole application in this process.
 
-They read, and nothing else; with LIVE_WRITE=1 a guest also orders, twice. All settings of `.env.example` are taken from
+They read, and nothing else; with LIVE_WRITE=1 a guest also orders, twice, and a new customer once. All settings of `.env.example` are taken from
 the environment, so COMMERCE_STORES and REST credentials work here too.
 """
 
@@ -16,6 +16,7 @@ import pytest_asyncio
 
 from app.main import create_app
 from tests.journeys import JOURNEYS, WRITING, Journey, Json, Storefront
+from tests.journeys.persons import signing_in
 from tests.live.settings import live_settings
 
 pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
@@ -37,7 +38,7 @@ async def shop() -> AsyncIterator[Storefront]:
             answer = await client.post("/graphql", json=body, headers=dict(headers or {}))
             return answer.status_code, answer.json(), answer.headers
 
-        yield Storefront(ask)
+        yield Storefront(ask, signing_in(app.state.parts))
 
 
 @pytest.mark.parametrize("journey", [*JOURNEYS, *(WRITING if WRITES else ())], ids=lambda journey: journey.__name__)

@@ -28,14 +28,15 @@ async def _at_once() -> None:
 @dataclass(slots=True)
 class Call:
     """The context of one GraphQL request. `tags` collects what its reply depends on; `work` is awaited by what takes
-    its time; `crashes` says that what is being done ends half done; `recaptcha` is the token that came along."""
+    its time; `crashes` says that what is being done ends half done; `recaptcha` is the token that came along. `admin`:
+    an admin user asks, `integration`: an integration whose signature was checked."""
 
     shop: Shop
     index: Index
     store: Store
     currency: str
     customer: Customer | None
-    tokens: dict[str, int]
+    admin: bool
     version: tuple[int, ...]
     public_url: str
     tags: dict[str, None] = field(default_factory=dict)
@@ -43,6 +44,7 @@ class Call:
     work: Callable[[], Awaitable[None]] = _at_once
     recaptcha: str | None = None
     crashes: bool = False
+    integration: bool = False
 
     @property
     def group(self) -> int:

@@ -76,9 +76,16 @@ def merge_carts(_root: Any, info: Info, source_cart_id: str, destination_cart_id
         raise CommerceError("The current customer isn't authorized.", AUTHORIZATION)
     source = context.shop.carts.mine(source_cart_id, None)
     own = given_cart(context, destination_cart_id) if destination_cart_id else _new(context, None)
-    for line in source.lines:
-        _put(context, own, line)
-    source.active = False
+    before = [replace(line) for line in own.lines]
+    try:
+        for line in source.lines:
+            _put(context, own, line)
+    except Refused as refused:
+        # What Magento makes of goods that ran out meanwhile was not recorded.
+        own.lines = before
+        raise CommerceError(refused.message) from None
+    # The two carts are saved one after the other: what ends in between leaves the guest's open (MergeCarts).
+    source.active = context.crashes
     context.shop.carts.touch(own)
     return view(context, own)
 

@@ -31,7 +31,7 @@ class Pathless(CommerceError):
 class RestError(Exception):
     """A refusal of the REST interface: messages keep their placeholders, `parameters` fills them (rest-007)."""
 
-    def __init__(self, status: int, message: str, parameters: dict[str, Any] | None = None) -> None:
+    def __init__(self, status: int, message: str, parameters: dict[str, Any] | list[str] | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.body: dict[str, Any] = {"message": message}

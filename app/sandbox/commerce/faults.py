@@ -23,6 +23,7 @@ KINDS = (
     "error_after_place",
     "error_before_place",
     "crash_after_place",
+    "crash_halfway",
 )
 # Faults of placing an order: only a request that does so gets them.
 PLACING = ("place_then_hang", "place_after_close", "error_after_place", "error_before_place", "crash_after_place")
@@ -44,6 +45,9 @@ class Fault:
     closed. Both end after `patience` seconds if the client never gives up. `error_after_place` places the order and
     answers 500, `error_before_place` answers 500 and places nothing. `crash_after_place` answers 500 between saving the
     order and closing the cart, which can then be ordered again. `slow` and `drop` place it too.
+
+    Of merging carts: `crash_halfway` answers 500 between saving the customer's cart and closing the guest's. `drop` and
+    `graphql_internal` merge and do not say so, `html_500` does nothing.
     """
 
     kind: str

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 Localized: TypeAlias = str | dict[str, str]
 Values: TypeAlias = dict[str, int | tuple[int, ...] | str]
@@ -312,7 +312,8 @@ class CustomerGroup:
 
 @dataclass(slots=True)
 class Customer:
-    """A customer. `address` is the id of the default address; `segments` and `companies` are names."""
+    """A customer. `address` is the id of the default address where no `addresses` are kept; `segments` and
+    `companies` are names; `custom` are the values of the shop's own attributes, by code."""
 
     id: int
     email: str
@@ -321,6 +322,16 @@ class Customer:
     lastname: str
     group: int
     website: int = 1
+    store: int = 1
+    subscribed: bool = False
+    assistance: bool = False
+    addresses: list[dict[str, Any]] = field(default_factory=list)
+    default_billing: str | None = None
+    default_shipping: str | None = None
+    custom: dict[str, str] = field(default_factory=dict)
+    created_at: str = "2026-01-01 00:00:00"
+    updated_at: str = "2026-01-01 00:00:00"
+    group_fixed: int = 0
     address: int | None = None
     segments: tuple[str, ...] = ()
     companies: tuple[str, ...] = ()

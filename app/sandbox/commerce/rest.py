@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 import orjson
 import pyotp
 
-from . import oauth, rest_catalog, rest_sales
+from . import oauth, rest_catalog, rest_customers, rest_sales
 from .accounts import SIGN_IN_FAILED
 from .errors import RestError
 from .index import Index
@@ -37,9 +37,10 @@ class Request:
     public_url: str
     query: dict[str, list[str]]
     body: Any
-    customer_tokens: dict[str, int]
     admin_tokens: set[str]
     parts: dict[str, str]
+    version: tuple[int, ...]
+    authorization: str
 
     def field(self, name: str) -> Any:
         value = self.body.get(name) if isinstance(self.body, dict) else None
@@ -285,12 +286,10 @@ def google_authenticate(request: Request) -> Any:
 
 def customer_token(request: Request) -> Any:
     username, password = request.field("username"), request.field("password")
-    found = next((c for c in request.shop.customers if c.email == username and c.password == password), None)
-    if found is None:
+    found = request.shop.customer(str(username), request.shop.website_of(request.store).id)
+    if found is None or not found.password or found.password != password:
         raise RestError(401, SIGN_IN_FAILED)
-    token = request.shop.token("customer")
-    request.customer_tokens[token] = found.id
-    return token
+    return request.shop.customer_tokens.issue(found.id)
 
 
 # Method, path below /V1/, handler, and the permission it needs (None: anybody may).
@@ -314,6 +313,7 @@ ROUTES: list[tuple[str, re.Pattern[str], Callable[[Request], Any], str | None]] 
         ("POST", "tfa/provider/google/authenticate", google_authenticate, None),
         ("POST", "integration/customer/token", customer_token, None),
         *rest_catalog.ROUTES,
+        *rest_customers.ROUTES,
         *rest_sales.ROUTES,
     )
 ]
@@ -322,11 +322,11 @@ ROUTES: list[tuple[str, re.Pattern[str], Callable[[Request], Any], str | None]] 
 class Rest:
     """Answers REST calls and remembers the tokens it gave out."""
 
-    def __init__(self, shop: Shop, index: Index, public_url: str, customer_tokens: dict[str, int]) -> None:
+    def __init__(self, shop: Shop, index: Index, public_url: str, version: str) -> None:
         self.shop = shop
         self.index = index
         self.public_url = public_url
-        self.customer_tokens = customer_tokens
+        self.version = tuple(map(int, version.split(".")))
         self.admin_tokens: set[str] = set()
         self._nonces: set[tuple[int, str]] = set()
 
@@ -349,7 +349,11 @@ class Rest:
             match = pattern.fullmatch("/".join(rest[1:])) if wanted == method else None
             if match is None:
                 continue
-            if not self._allowed(authorization, method, url, query) and resource is not None:
+            if resource == rest_customers.SELF:
+                # His own resources are a customer's, not an admin's.
+                if self._customer(authorization) is None:
+                    raise RestError(401, "The consumer isn't authorized to access %resources.", {"resources": "self"})
+            elif not self.allowed(authorization, method, url, query) and resource is not None:
                 message = "The consumer isn't authorized to access %resources."
                 raise RestError(401, message, {"resources": resource})
             request = Request(
@@ -359,14 +363,19 @@ class Rest:
                 self.public_url,
                 parse_qs(query, keep_blank_values=True),
                 _json(raw),
-                self.customer_tokens,
                 self.admin_tokens,
                 match.groupdict(),
+                self.version,
+                authorization,
             )
             return handler(request)
         raise RestError(404, "Request does not match any route.")
 
-    def _allowed(self, authorization: str, method: str, url: str, query: str) -> bool:
+    def _customer(self, authorization: str) -> int | None:
+        scheme, _, token = authorization.partition(" ")
+        return self.shop.customer_tokens.owner(token) if scheme.lower() == "bearer" else None
+
+    def allowed(self, authorization: str, method: str, url: str, query: str) -> bool:
         """Whether an admin or an integration calls. An integration's token as plain Bearer is refused (rest-000)."""
         scheme, _, credentials = authorization.partition(" ")
         if scheme.lower() == "bearer":

@@ -10,6 +10,7 @@ from .criteria import searched, unknown_column
 from .errors import RestError
 from .orders import Order
 from .prices import money
+from .rest_customers import SELF, own_cart
 from .rest_orders import COLUMNS, order_body
 from .totals import rates, totals
 
@@ -24,7 +25,9 @@ NO_CART = "No such entity with %fieldName = %fieldValue"
 
 
 def _cart(request: Request, open_only: bool = False) -> Cart:
-    """A guest's cart by its masked id, which is its only secret."""
+    """A guest's cart by its masked id, which is its only secret; without one, the cart of the customer who asks."""
+    if "masked" not in request.parts:
+        return own_cart(request)
     cart = request.shop.carts.by_masked.get(request.parts["masked"])
     if cart is None or cart.customer is not None or (open_only and not cart.active):
         value = cart.id if cart else None
@@ -263,6 +266,8 @@ ROUTES = (
     ("GET", r"guest-carts/(?P<masked>\w+)", guest_cart, None),
     ("POST", r"guest-carts/(?P<masked>\w+)/estimate-shipping-methods", estimate, None),
     ("POST", r"guest-carts/(?P<masked>\w+)/totals-information", totals_information, None),
+    ("POST", "carts/mine/estimate-shipping-methods", estimate, SELF),
+    ("POST", "carts/mine/totals-information", totals_information, SELF),
     ("GET", "orders", orders, "Magento_Sales::actions_view"),
     ("GET", r"orders/(?P<id>\d+)", order, "Magento_Sales::actions_view"),
     ("GET", r"orders/(?P<id>\d+)/statuses", statuses, "Magento_Sales::actions_view"),

@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 from .call import Call
 from .carts import Cart
 from .engine import Answer, Engine, failure
-from .errors import INPUT, MAINTENANCE, html_error
+from .errors import INPUT, MAINTENANCE, RestError, html_error
 from .faults import INTERNAL_ERROR, Fault, Faults, break_part
 from .index import Index
 from .model import Customer, Store
@@ -86,8 +86,7 @@ class Commerce:
         self.failures: list[Exception] = []
         self.index = Index(shop, indexer_lag)
         self._engine = Engine(schema, introspection)
-        self._tokens: dict[str, int] = {}
-        self._rest = Rest(shop, self.index, self.public_url, self._tokens)
+        self._rest = Rest(shop, self.index, self.public_url, version)
         self._pages = PageCache() if page_cache else None
         self._placings = Placings(place_seconds)
         self._control = control
@@ -204,7 +203,10 @@ class Commerce:
             kept = self._pages.get(url, call.cache_id, now)
             if kept is not None:
                 return self._json(request, kept.body, 200, call, kept.tags)
+        call.crashes = fault is not None and fault.kind == "crash_halfway"
         answer = refused or self._engine.execute(asked.query, asked.variables, call, request.method == "GET")
+        if call.crashes:
+            return self._dead(request)
         self.failures += answer.failures
         answer = _spoilt(answer, fault)
         body = orjson.dumps(answer.body)
@@ -225,6 +227,10 @@ class Commerce:
         currency = request.headers.get("content-currency") or shown.currency
         call = self._call(shown, currency if currency in allowed else shown.currency, customer)
         call.recaptcha = request.headers.get("x-recaptcha")
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        call.admin = scheme.lower() == "bearer" and token in self._rest.admin_tokens
+        if scheme.lower() == "oauth":
+            call.integration = self._signed(request)
         if store is None:
             return call, failure(f"Requested store is not found ({request.headers['store']})", INPUT, 500)
         if currency not in allowed:
@@ -233,13 +239,21 @@ class Commerce:
 
     def _call(self, store: Store, currency: str, customer: Customer | None) -> Call:
         version = tuple(map(int, self.version.split(".")))
-        return Call(self.shop, self.index, store, currency, customer, self._tokens, version, self.public_url)
+        return Call(self.shop, self.index, store, currency, customer, False, version, self.public_url)
 
     def _customer(self, request: Request) -> Customer | None:
         """Whose token it is. A token that is nobody's makes a guest, without any error (gql-224)."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        entity = self._tokens.get(token) if scheme.lower() == "bearer" else None
+        entity = self.shop.customer_tokens.owner(token) if scheme.lower() == "bearer" else None
         return next((customer for customer in self.shop.customers if customer.id == entity), None)
+
+    def _signed(self, request: Request) -> bool:
+        """Whether an integration signed the request. A signature that is wrong makes a guest, as a wrong token does."""
+        url, query = str(request.url.replace(query="")), request.url.query
+        try:
+            return self._rest.allowed(request.headers["authorization"], request.method, url, query)
+        except RestError:
+            return False
 
     def _json(
         self, request: Request, body: bytes, status: int, call: Call, tags: tuple[str, ...], marked: bool = True

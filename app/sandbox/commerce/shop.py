@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from . import model
 from .carts import Carts
+from .customer_tokens import CustomerTokens
 from .model import Category, Localized, Product
 from .orders import Orders
 from .sales import Sales
@@ -43,6 +44,7 @@ class Shop:
         self.reviews: dict[str, list[model.Review]] = {}
         self.customer_groups: list[model.CustomerGroup] = []
         self.customers: list[model.Customer] = []
+        self.customer_attributes: dict[str, str] = {}
         self.admins: list[model.Admin] = []
         self.integrations: list[model.Integration] = []
         self.config: dict[str, str] = {}
@@ -56,6 +58,7 @@ class Shop:
         self._tokens = 0
         self.carts = Carts(self._clock, self.token)
         self.orders = Orders(self._clock)
+        self.customer_tokens = CustomerTokens(self._clock)
 
     def _clock(self) -> float:
         """The time by `now`, in whose place a test may put another clock at any time."""
@@ -104,6 +107,11 @@ class Shop:
 
     def by_url_key(self, url_key: str) -> Product | None:
         return self.products.get(self._url_keys.get(url_key, ""))
+
+    def customer(self, email: str, website: int) -> model.Customer | None:
+        """The customer of a website with this e-mail address, in whatever case."""
+        known = (c for c in self.customers if c.website == website)
+        return next((c for c in known if c.email.lower() == email.lower()), None)
 
     def token(self, purpose: str) -> str:
         """A token nobody else has. Deterministic, so that a run can be repeated."""
