@@ -128,6 +128,7 @@ class Parts:
             once=self.once,
             payment_methods=frozenset(self.settings.offline_payment_methods),
             signed_in=SignedIn(self.exchange, shopper, view),
+            login_url=f"{origin_of(self.settings.public_url)}/auth/login",
         )
 
 

@@ -73,3 +73,24 @@ async def flush(url: str) -> None:
     client = connect(url, 10.0)
     await client.flushall()
     await disconnect(client)
+
+
+async def whole_of(url: str) -> bytes:
+    """All that a Redis has: keys and values of strings, hashes, sets and sorted sets."""
+    client = connect(url, 10.0)
+    try:
+        found: list[object] = []
+        for key in await client.keys("*"):
+            kind = await client.type(key)
+            if kind == b"string":
+                found += [key, await client.get(key)]
+            elif kind == b"hash":
+                found += [key, *(part for pair in (await client.hgetall(key)).items() for part in pair)]
+            elif kind == b"set":
+                found += [key, *await client.smembers(key)]
+            else:
+                assert kind == b"zset", kind
+                found += [key, *await client.zrange(key, 0, -1)]
+        return b"\n".join(part for part in found if isinstance(part, bytes))
+    finally:
+        await disconnect(client)

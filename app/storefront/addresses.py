@@ -35,6 +35,8 @@ _NAMES = {
 _QUOTED = re.compile(rf"[\"“”„«»'](?P<name>{'|'.join(_NAMES)})[\"“”„«»']")
 # Words that mean nothing else count unquoted, too: "Invalid value of … provided for the regionId field."
 _BARE = re.compile(r"\b(?:regionId|region_id|countryId|country_id|country_code)\b")
+# Of an address book's address Commerce says all that is missing at once (cust-022).
+_MISSING = re.compile(r"parameters are missing: (?P<names>[\w, ]+)")
 # Messages that name no field so, but say by their English words which it is.
 _WORDED = ((r"^country\b", "country"), (r"\bregion\b", "region"), (r"\bstreet address\b", "street"))
 
@@ -227,6 +229,9 @@ def at_fields(errors: Iterable[UserError], given: AddressInput, argument: str) -
 
 def _at_fields(error: UserError, given: AddressInput, argument: str) -> list[UserError]:
     message = error.message
+    if missing := _MISSING.search(message):
+        names = dict.fromkeys(_NAMES[each] for each in re.findall(r"\w+", missing["names"]) if each in _NAMES)
+        return [UserError(code="FIELD_REQUIRED", message=message, path=[argument, name]) for name in names] or [error]
     quoted = [(found.start(), _NAMES[found["name"]]) for found in _QUOTED.finditer(message)]
     if quoted and quoted[0][0] == 0:
         # Such as: "city" is required. Enter and try again. "telephone" is required. Enter and try again.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import strawberry
 
@@ -96,19 +97,24 @@ class Order:
     @classmethod
     def of(cls, node: Node, links: Links) -> Order:
         """From Commerce's `CustomerOrder`."""
-        return cls(
-            number=str(node.get("number") or ""),
-            placed_at=node.get("order_date"),
-            status=plain(node.get("status")) or None,
-            email=node.get("email"),
-            lines=[OrderLine.of(line, links.currency) for line in present(node.get("items"))],
-            totals=OrderTotals.of(node.get("total"), links.currency),
-            coupons=[str(coupon["code"]) for coupon in present(node.get("applied_coupons"))],
-            shipping_address=Address.of_order(node.get("shipping_address")),
-            billing_address=Address.of_order(node.get("billing_address")),
-            shipping_method=plain(node.get("shipping_method")) or None,
-            payment_methods=[plain(each.get("name")) or "" for each in present(node.get("payment_methods"))],
-        )
+        return cls(**cls.told(node, links))
+
+    @staticmethod
+    def told(node: Node, links: Links) -> dict[str, Any]:
+        """What every order tells, from Commerce's `CustomerOrder`."""
+        return {
+            "number": str(node.get("number") or ""),
+            "placed_at": node.get("order_date"),
+            "status": plain(node.get("status")) or None,
+            "email": node.get("email"),
+            "lines": [OrderLine.of(line, links.currency) for line in present(node.get("items"))],
+            "totals": OrderTotals.of(node.get("total"), links.currency),
+            "coupons": [str(coupon["code"]) for coupon in present(node.get("applied_coupons"))],
+            "shipping_address": Address.of_order(node.get("shipping_address")),
+            "billing_address": Address.of_order(node.get("billing_address")),
+            "shipping_method": plain(node.get("shipping_method")) or None,
+            "payment_methods": [plain(each.get("name")) or "" for each in present(node.get("payment_methods"))],
+        }
 
 
 @strawberry.type

@@ -10,6 +10,7 @@ from graphql import GraphQLError, NoSchemaIntrospectionCustomRule
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
+from app.storefront.account import AccountMutation, AccountQuery
 from app.storefront.cart import CartQuery
 from app.storefront.cart_edits import CartMutation
 from app.storefront.catalog import CatalogQuery
@@ -49,12 +50,12 @@ LIMITS = Limits(depth=15, fields=1000, aliases=30)
 
 
 @strawberry.type(description="What can be read.")
-class Query(CatalogQuery, ContentQuery, StoreQuery, CartQuery, CheckoutQuery, ShippingQuery, OrderQuery):
+class Query(CatalogQuery, ContentQuery, StoreQuery, CartQuery, CheckoutQuery, ShippingQuery, OrderQuery, AccountQuery):
     pass
 
 
 @strawberry.type(description="What can be changed. A request that changes something needs the header `X-Vitrine: 1`.")
-class Mutation(CartMutation, CheckoutMutation):
+class Mutation(CartMutation, CheckoutMutation, AccountMutation):
     pass
 
 

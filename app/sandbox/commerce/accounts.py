@@ -16,7 +16,8 @@ SIGN_IN_FAILED = (
 NOT_AUTHORIZED = "The current customer isn't authorized."
 
 
-def _known(context: Call) -> Customer:
+def known(context: Call) -> Customer:
+    """Who asks, signed in. Raises `CommerceError` for a guest."""
     if context.customer is None:
         raise CommerceError(NOT_AUTHORIZED, AUTHORIZATION)
     return context.customer
@@ -25,21 +26,26 @@ def _known(context: Call) -> Customer:
 def customer(_root: Any, info: Info) -> dict[str, Any]:
     """The customer; neither his number nor that of his group is told (cust-020), but from 2.4.9 on his uid."""
     context = call(info)
-    known = _known(context)
-    group = next(each.code for each in context.shop.customer_groups if each.id == known.group)
-    address = None if known.address is None else str(known.address)
+    return told(context, known(context))
+
+
+def told(context: Call, one: Customer) -> dict[str, Any]:
+    """`Customer`; `record` is for the fields below it."""
+    group = next(each.code for each in context.shop.customer_groups if each.id == one.group)
+    address = None if one.address is None else str(one.address)
     return {
-        "id": uid(known.id) if context.version >= (2, 4, 9) else None,
+        "record": one,
+        "id": uid(one.id) if context.version >= (2, 4, 9) else None,
         "group_id": None,
-        **_shown(known),
-        "created_at": known.created_at,
+        **_shown(one),
+        "created_at": one.created_at,
         "date_of_birth": None,
         "gender": None,
-        "group": {"uid": uid(known.group), "name": group},
-        "segments": [{"uid": uid(name), "name": name} for name in known.segments],
-        "companies": lambda _info, **_: {"items": [{"id": uid(name)} for name in known.companies]},
-        "default_billing": known.default_billing or address,
-        "default_shipping": known.default_shipping or address,
+        "group": {"uid": uid(one.group), "name": group},
+        "segments": [{"uid": uid(name), "name": name} for name in one.segments],
+        "companies": lambda _info, **_: {"items": [{"id": uid(name)} for name in one.companies]},
+        "default_billing": one.default_billing or address,
+        "default_shipping": one.default_shipping or address,
     }
 
 
@@ -128,7 +134,7 @@ def exchange_external(_root: Any, info: Info, input: dict[str, Any]) -> dict[str
 def revoke_token(_root: Any, info: Info) -> dict[str, bool]:
     """Kills every token of the customer, not only the one used (cust-096)."""
     context = call(info)
-    context.shop.customer_tokens.revoke(_known(context).id)
+    context.shop.customer_tokens.revoke(known(context).id)
     return {"result": True}
 
 

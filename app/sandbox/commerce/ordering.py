@@ -304,9 +304,9 @@ def shown(context: Call, order: Order) -> dict[str, Any]:
         "billing_address": _address(order.billing),
         "shipping_address": _address(order.shipping) if order.shipping else None,
         "payment_methods": [{"name": order.payment_title, "type": order.payment, "additional_data": []}],
-        "shipments": [],
-        "invoices": [],
-        "credit_memos": [],
+        "shipments": order.shipments,
+        "invoices": order.invoices,
+        "credit_memos": order.credit_memos,
         "total": {
             "base_grand_total": {"value": money(order.grand_total / order.rate), "currency": order.base_currency},
             "grand_total": amount(order.grand_total),

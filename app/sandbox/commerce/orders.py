@@ -75,6 +75,9 @@ class Order:
     before_hold: tuple[str, str] | None = None
     comments: list[dict[str, Any]] = field(default_factory=list)
     token: str = ""
+    shipments: list[dict[str, Any]] = field(default_factory=list)
+    invoices: list[dict[str, Any]] = field(default_factory=list)
+    credit_memos: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def virtual(self) -> bool:

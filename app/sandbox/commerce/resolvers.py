@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from . import (
+    account,
     accounts,
     attributes,
     cart_edits,
@@ -23,7 +24,7 @@ from . import (
 Resolver: TypeAlias = Callable[..., Any]
 
 RESOLVERS: dict[str, dict[str, Resolver]] = {}
-_SHOP = (accounts, attributes, catalog, categories, content, products, product_types, stores)
+_SHOP = (account, accounts, attributes, catalog, categories, content, products, product_types, stores)
 for module in (*_SHOP, cart_view, cart_edits, checkout, ordering):
     for owner, fields in module.FIELDS.items():
         RESOLVERS.setdefault(owner, {}).update(fields)

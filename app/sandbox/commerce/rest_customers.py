@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 import time
 from collections.abc import Callable
@@ -95,7 +94,8 @@ def _address(one: Customer, address: dict[str, Any]) -> dict[str, Any]:
     return {**told, **{name: True for name, value in flags.items() if value}}
 
 
-def _stamp(shop: Shop) -> str:
+def stamp(shop: Shop) -> str:
+    """Now, as Commerce writes it."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(shop.now()))
 
 
@@ -168,7 +168,7 @@ def register(
     """A new customer of a website. Raises `RestError` where the address is taken there."""
     if shop.customer(email, website) is not None:
         raise RestError(400, TAKEN)
-    now = _stamp(shop)
+    now = stamp(shop)
     number = max((one.id for one in shop.customers), default=0) + 1
     made = Customer(number, email, password, *names, 1, website, store, created_at=now, updated_at=now)
     shop.customers.append(made)
@@ -187,7 +187,7 @@ def save(request: Request) -> Any:
     one.email, one.firstname, one.lastname = given["email"], given["firstname"], given["lastname"]
     one.default_billing, one.default_shipping = given.get("default_billing"), given.get("default_shipping")
     _take(shop, one, given)
-    one.updated_at = _stamp(shop)
+    one.updated_at = stamp(shop)
     return body(shop, one)
 
 
@@ -199,7 +199,7 @@ def _take(shop: Shop, one: Customer, given: dict[str, Any]) -> None:
     if "addresses" in given:
         one.addresses = []
         for address in given["addresses"]:
-            number = int(address.get("id") or next(_address_ids))
+            number = int(address.get("id") or next(shop.address_numbers))
             region = address.get("region") or {}
             kept = {"id": number, "customer_id": one.id, **address, "region_id": region.get("region_id", 0)}
             one.addresses.append(kept)
@@ -211,9 +211,6 @@ def _take(shop: Shop, one: Customer, given: dict[str, Any]) -> None:
         # Magento drops codes that it does not know, without a word (AbstractExtensibleObject).
         if attribute["attribute_code"] in shop.customer_attributes:
             one.custom[attribute["attribute_code"]] = str(attribute["value"])
-
-
-_address_ids = itertools.count(1)
 
 
 def remove(request: Request) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import itertools
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -59,6 +60,7 @@ class Shop:
         self.carts = Carts(self._clock, self.token)
         self.orders = Orders(self._clock)
         self.customer_tokens = CustomerTokens(self._clock)
+        self.address_numbers = itertools.count(1)
 
     def _clock(self) -> float:
         """The time by `now`, in whose place a test may put another clock at any time."""
