@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import gc
-import json
 import os
-import secrets
-import signal
-import socket
-import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,7 +14,6 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 from rich.console import Console
-from rich.panel import Panel
 from rich.table import Table
 from starlette.types import Lifespan
 
@@ -133,102 +125,20 @@ def _settled(lifespan: Lifespan[Any]) -> Lifespan[Any]:
 def demo(
     port: Annotated[int, typer.Option(help="port of the API")] = 8000,
     commerce_port: Annotated[int, typer.Option(help="port of the stand-in Commerce")] = 8081,
+    identity_port: Annotated[int, typer.Option(help="port of the demo's identity provider")] = 8082,
     version: Annotated[str, typer.Option(help="Commerce version that the stand-in plays")] = "2.4.8",
 ) -> None:
-    """Serve the API beside a stand-in Commerce with a shop in it: no account and no server needed."""
-    for taken in (port, commerce_port):
-        if not _is_free(taken):
-            err.print(
-                f"[red]Port {taken} on 127.0.0.1 is in use.[/] Try: vitrine demo --port 8010 --commerce-port 8091"
-            )
-            raise typer.Exit(1)
-    commerce_url = f"http://127.0.0.1:{commerce_port}"
-    command = [sys.executable, "-m", "app.sandbox.commerce", "--host", "127.0.0.1", "--port", str(commerce_port)]
-    command += ["--version", version, "--public-url", commerce_url]
-    commerce = subprocess.Popen(command)  # noqa: S603 - our own program with our own arguments
-    # A terminal sends its interrupt to both; a plain SIGTERM must end the child too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    """Serve the API beside a stand-in Commerce and an identity provider: no account and no server needed."""
+    from app.demo import Demo, DemoFailed
+
     try:
-        if not _answers(commerce, commerce_port):
-            err.print("[red]The stand-in Commerce did not start.[/]")
-            raise typer.Exit(1)
-        out.print(_welcome(port, commerce_url, version))
-        out.print(f"A category page, as a storefront asks for it:\n\n{_curl(port)}\n")
-        run(_demo_settings(port, commerce_url))
-    finally:
-        commerce.terminate()
-        commerce.wait(10)
-
-
-def _demo_settings(port: int, commerce_url: str) -> Settings:
-    given: dict[str, Any] = {
-        "environment": "demo",
-        "public_url": f"http://localhost:{port}",
-        "allowed_origins": f"http://127.0.0.1:{port}",
-        "redis_state_url": "memory://",
-        "redis_cache_url": "memory://",
-        "embedded_worker": True,
-        "session_keys": base64.b64encode(secrets.token_bytes(32)).decode(),
-        "commerce_admin_username": "admin",
-        "commerce_admin_password": "Admin-passw0rd",
-        "commerce_max_execution": 1,
-        "order_margin": 0.5,
-        "listen_host": "127.0.0.1",
-        "listen_port": port,
-        "commerce_url": commerce_url,
-        "commerce_stores": "default,de",
-        "graphiql": True,
-        "introspection": True,
-        "metrics": True,
-        "log_format": "console",
-        "log_level": "warning",
-    }
-    return Settings(_env_file=None, **given)
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-def _answers(process: subprocess.Popen[bytes], port: int, seconds: float = 30) -> bool:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until and process.poll() is None:
-        with socket.socket() as probe:
-            probe.settimeout(0.2)
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return True
-        time.sleep(0.05)
-    return False
-
-
-CATEGORY_QUERY = (
-    "query CategoryPage($path: String!, $page: Int!) { store { name locale currency } category(urlPath: $path) "
-    '{ name breadcrumbs { name } products(page: $page, pageSize: 3, sort: {by: "price", direction: ASC}) '
-    "{ total pages items { __typename sku name url inStock price { final { amount currency } } } "
-    "facets { attribute options { label count } } } } }"
-)
-
-
-def _curl(port: int) -> str:
-    body = json.dumps({"query": CATEGORY_QUERY, "variables": {"path": "apparel/jackets", "page": 1}})
-    return f"curl -s http://127.0.0.1:{port}/graphql -H 'Content-Type: application/json' -d '{body}'"
-
-
-def _welcome(port: int, commerce_url: str, version: str) -> Panel:
-    return Panel(
-        f"[bold]GraphiQL[/]   http://127.0.0.1:{port}/graphql\n"
-        f"[bold]health[/]     http://127.0.0.1:{port}/healthz  /readyz  /metrics\n"
-        f"[bold]Commerce[/]   {commerce_url}/graphql, a stand-in that plays {version}\n\n"
-        "Add the header  Store: de  for euros and German. Stop with Ctrl-C.",
-        title="Vitrine",
-        border_style="blue",
-    )
+        with Demo(port, commerce_port, identity_port, version) as found:
+            out.print(found.welcome())
+            out.print(f"A category page, as a storefront asks for it:\n\n{found.curl()}\n")
+            run(found.settings())
+    except DemoFailed as error:
+        err.print(f"[red]{error}[/]")
+        raise typer.Exit(1) from None
 
 
 @cli.command()

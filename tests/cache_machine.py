@@ -166,9 +166,11 @@ class History(RuleBasedStateMachine):
                 self._read(process.number, store, key)
             self._let_go("whole")
 
-    @precondition(lambda self: self.fetches)
     @rule(end=st.sampled_from(["whole", "whole", "whole", "partial", "failed"]), at=st.integers(0, 5))
     def bring(self, end: str, at: int) -> None:
+        # No precondition: how many there are is a matter of time, and the same history must be drawn again the same.
+        if not self.fetches:
+            return
         fetch = self.fetches.pop(at % len(self.fetches))
         fetch.end = end
         fetch.gate.set()

@@ -278,9 +278,7 @@ async def test_an_order_tells_what_became_of_it() -> None:
         ]
         kept.invoices = [{"number": "000000008", "total": {"grand_total": paid}}]
         kept.credit_memos = [{"number": "000000009", "total": {"grand_total": paid}}]
-        kept.comments.append(
-            {"comment": "On its way", "created_at": "2026-11-24 10:00:00", "is_visible_on_front": 1}
-        )
+        kept.comments.append({"comment": "On its way", "created_at": "2026-11-24 10:00:00", "is_visible_on_front": 1})
         assert (await api.data(ORDER, headers(session), number=f" {number} "))["customer"]["order"] == {
             "number": number,
             "comments": [{"message": "On its way", "at": "2026-11-24 10:00:00"}],

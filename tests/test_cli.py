@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -65,8 +67,9 @@ def test_a_slice_is_cut_from_a_file_and_compared(tmp_path: Path) -> None:
 
 
 def test_the_demo_serves_a_shop_and_ends_with_all_its_processes() -> None:
-    port, commerce_port = free_port(), free_port()
+    port, commerce_port, identity_port = free_port(), free_port(), free_port()
     command = [sys.executable, "-m", "app.cli", "demo", "--port", str(port), "--commerce-port", str(commerce_port)]
+    command += ["--identity-port", str(identity_port)]
     demo = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={"PATH": os.environ["PATH"]}
     )
@@ -81,19 +84,39 @@ def test_the_demo_serves_a_shop_and_ends_with_all_its_processes() -> None:
         assert answer["data"]["category"]["products"]["total"] > 3
         picture = httpx2.get(answer["data"]["category"]["products"]["items"][0]["image"]["url"])
         assert picture.headers["content-type"] == "image/svg+xml"
+        assert _sign_in(f"http://localhost:{port}", "walter") == {
+            "customer": {"email": "walter@example.com", "lastName": "Holm", "orders": {"total": 0}}
+        }
         again = vitrine("demo", "--port", str(port), "--commerce-port", str(free_port()))
         assert again.returncode == 1
         assert f"Port {port} on 127.0.0.1 is in use" in again.stderr
     finally:
         demo.send_signal(signal.SIGTERM)
         printed, _ = demo.communicate(timeout=20)
-    assert f"http://127.0.0.1:{port}/graphql" in printed
+    assert f"http://localhost:{port}/graphql" in printed
     curl = next(line for line in printed.splitlines() if line.startswith("curl"))
     body = json.loads(curl.partition("-d '")[2].rstrip().removesuffix("'"))
     assert body["variables"] == {"path": "apparel/jackets", "page": 1}
-    for each in (port, commerce_port):
+    for each in (port, commerce_port, identity_port):
         with socket.socket() as probe, pytest.raises(ConnectionRefusedError):
             probe.connect(("127.0.0.1", each))
+
+
+def _sign_in(url: str, name: str) -> Any:
+    """What somebody who signs in with one click is told of himself."""
+    with httpx2.Client(trust_env=False) as browser:
+        begun = browser.get(f"{url}/auth/login?return_to=/graphql")
+        page = browser.get(begun.headers["location"])
+        found = re.search(r'name="ticket" value="([\w-]+)"', page.text)
+        assert found is not None, page.text
+        assert f'name="person" value="{name}"' in page.text
+        chosen = browser.post(page.url.join("/authorize"), data={"ticket": found[1], "person": name})
+        back = browser.get(chosen.headers["location"])
+        assert (back.status_code, back.headers["location"]) == (303, f"{url}/graphql")
+        query = "{ customer { email lastName orders { total } } }"
+        answer = browser.post(f"{url}/graphql", json={"query": query}).json()
+        assert "errors" not in answer, answer
+        return answer["data"]
 
 
 def _wait_for(url: str, process: subprocess.Popen[str]) -> None:
