@@ -33,7 +33,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from app.cache import Cache, Fetched, Found, Listening, Local, Shared, Ticket, Times
 from app.cache.local import SILENCE
-from app.cache.shared import CHANNEL
+from app.cache.shared import CHANNEL, PREFIX
 from app.errors import StateUnavailable, UpstreamError, UpstreamTimeout
 from app.redis_client import connect, disconnect
 from tests.redis_server import Server, flush
@@ -204,12 +204,15 @@ class History(RuleBasedStateMachine):
 
     @rule(number=st.integers(1, 2), tag=st.sampled_from(TAGS))
     def purge_unheard(self, number: int, tag: str) -> None:
-        """A process misses the messages of one purge."""
+        """A process that has all there is misses the messages of one purge, and reads when it must know of it."""
         process = self.processes[number]
         self._deliver(process, 1000)
+        for store in STORES:
+            self.read_all(store)
         self.purge(0, (tag,), True)
         process.messages.clear()
         self.go_on()
+        self.read_all(STORES[0])
 
     @rule(
         number=st.integers(0, 2),
@@ -237,6 +240,7 @@ class History(RuleBasedStateMachine):
         """A second in which all messages arrive at once."""
         for _ in range(4):
             self.now += SILENCE / 4
+            self._pass_beats()
             for process in self.processes:
                 self._beat(process)
                 self._listen(process)
@@ -418,6 +422,18 @@ class History(RuleBasedStateMachine):
 
         self.run(beat())
         self._settle()
+
+    def _pass_beats(self) -> None:
+        """Has the pause between two beats pass, which Redis counts by its own clock."""
+
+        async def forget() -> None:
+            client = redis.from_url(self.stage.server.url)
+            with suppress(redis.RedisError, OSError):
+                await client.delete(*(f"{PREFIX}{{{store}}}:beat" for store in STORES))
+            await client.aclose()
+
+        if self.up:
+            self.run(forget())
 
     def _deliver(self, process: Process, some: int) -> None:
         for _ in range(min(some, len(process.messages))):
