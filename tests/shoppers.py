@@ -41,6 +41,22 @@ GIFT = f"mutation G($message: GiftMessageInput!) {{ cartSetGiftMessage(message: 
 PICK_UP = "mutation K($location: String!) { checkoutSetPickup(location: $location) { checkout { email } userErrors { code } } }"
 
 Write = tuple[str, dict[str, Any]]
+_WRONG = "{ userErrors { code } }"
+ACCOUNT: dict[str, Write] = {
+    "customerUpdate": (
+        f"mutation N($first: String) {{ customerUpdate(firstName: $first) {_WRONG} }}",
+        {"first": "Eve"},
+    ),
+    "customerAddAddress": (
+        f"mutation B($address: AddressInput!) {{ customerAddAddress(address: $address) {_WRONG} }}",
+        {"address": OAKLAND},
+    ),
+    "customerUpdateAddress": (
+        f"mutation V($id: ID!, $address: AddressInput!) {{ customerUpdateAddress(id: $id, address: $address) {_WRONG} }}",
+        {"id": "1", "address": OAKLAND},
+    ),
+    "customerRemoveAddress": (f"mutation D($id: ID!) {{ customerRemoveAddress(id: $id) {_WRONG} }}", {"id": "1"}),
+}
 
 
 def schema() -> graphql.GraphQLSchema:
@@ -53,6 +69,13 @@ def mutations() -> set[str]:
     kind = schema().mutation_type
     assert kind is not None
     return set(kind.fields)
+
+
+def every(uid: str) -> dict[str, Write]:
+    """As `writes`, and a request for each mutation of a customer's account."""
+    found = {**writes(uid), **ACCOUNT}
+    assert set(found) == mutations(), "a mutation without a request here is tried by no test"
+    return found
 
 
 def writes(uid: str) -> dict[str, Write]:
@@ -73,7 +96,8 @@ def writes(uid: str) -> dict[str, Write]:
         "checkoutSetPaymentMethod": (SET_PAYMENT, {"code": "banktransfer"}),
         "checkoutPlaceOrder": (PLACE, {"key": "an-order-of-the-cart", "agreements": ["1"]}),
     }
-    assert set(found) == mutations(), "a mutation without a request here is tried by no test"
+    own = {name for name in mutations() if not name.startswith("customer")}
+    assert set(found) == own, "a mutation without a request here is tried by no test"
     return found
 
 

@@ -8,7 +8,7 @@ import httpx2
 import orjson
 import pytest
 
-from tests.shoppers import API, SHOP, codes, public, ready, shopper, token, world, writes
+from tests.shoppers import API, SHOP, codes, every, public, ready, shopper, token, world, writes
 from tests.test_cart import ADD, UNSAFE, shopping
 
 FINE = {"X-Vitrine": "1", "Origin": SHOP}
@@ -60,7 +60,7 @@ async def refused(answers: dict[str, httpx2.Response], code: str) -> None:
 
 async def test_every_mutation_is_refused_in_every_way_that_another_site_can_have_it_sent(redis_url: str) -> None:
     async with public(redis_state_url=redis_url) as api, shopper(api) as victim:
-        requests = writes(await ready(victim))
+        requests = every(await ready(victim))
         before = await world(api, redis_url)
         for headers in CROSS_SITE:
             answers = {
@@ -72,7 +72,7 @@ async def test_every_mutation_is_refused_in_every_way_that_another_site_can_have
 
 async def test_headers_sent_twice_hide_nothing(redis_url: str) -> None:
     async with public(redis_state_url=redis_url) as api, shopper(api) as victim:
-        requests = writes(await ready(victim))
+        requests = every(await ready(victim))
         before = await world(api, redis_url)
         for twice in (
             [("X-Vitrine", "1"), ("X-Vitrine", "1"), ("Origin", SHOP)],
@@ -90,7 +90,7 @@ async def test_headers_sent_twice_hide_nothing(redis_url: str) -> None:
 
 async def test_a_mutation_hidden_in_a_larger_document_is_refused_as_well(redis_url: str) -> None:
     async with public(redis_state_url=redis_url) as api, shopper(api) as victim:
-        requests = writes(await ready(victim))
+        requests = every(await ready(victim))
         before = await world(api, redis_url)
         answers = {}
         for name, (query, variables) in requests.items():
@@ -107,7 +107,7 @@ async def test_a_mutation_hidden_in_a_larger_document_is_refused_as_well(redis_u
 
 async def test_no_mutation_is_taken_by_get_or_as_a_form(redis_url: str) -> None:
     async with public(redis_state_url=redis_url) as api, shopper(api) as victim:
-        requests = writes(await ready(victim))
+        requests = every(await ready(victim))
         before = await world(api, redis_url)
         client = victim.client
         for headers in (FINE, UNSAFE, {}, {"Origin": EVIL}, {"X-HTTP-Method-Override": "POST", **FINE}):
@@ -268,6 +268,6 @@ async def test_no_read_sets_a_cookie_whoever_sends_whatever_and_no_answer_may_be
                 ):
                     assert not {"set-cookie", "x-session-token"} & set(answer.headers)
                     assert answer.headers["cache-control"] == "no-store"
-        for write, variables in writes("MQ==").values():
+        for write, variables in every("MQ==").values():
             answer = await owner.post(write, UNSAFE, **variables)
             assert answer.headers["cache-control"] == "no-store"
