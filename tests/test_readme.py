@@ -26,11 +26,12 @@ QUERIES = re.findall(r"```graphql\n(.*?)```", README, re.DOTALL)
 @pytest.mark.parametrize("query", QUERIES, ids=lambda query: query.split()[1])
 async def test_a_query_of_the_readme_is_answered(api: Api, query: str) -> None:
     data = await api.data(query)
-    assert all(value is not None for value in data.values())
+    # Here a guest asks, who is no customer.
+    assert all(value is not None for name, value in data.items() if name != "customer")
 
 
 def test_the_readme_has_queries_to_run() -> None:
-    assert len(QUERIES) == 2
+    assert len(QUERIES) == 3
 
 
 def test_every_command_of_the_readme_exists() -> None:
