@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -190,3 +192,18 @@ def test_whoever_proved_it_too_long_ago_is_told_where_to_prove_it_again(auth_tim
         "reason": "STEP_UP",
         "loginUrl": f"{URL}?provider=shop&max_age=300",
     }
+
+
+def test_the_realm_to_try_it_with_fits_what_the_documentation_sets() -> None:
+    root = Path(__file__).parents[1]
+    realm = json.loads((root / "docker/keycloak-realm.json").read_text())
+    setting = re.search(r"^OIDC_PROVIDERS=(.*)$", (root / "docs/sign-in.md").read_text(), re.MULTILINE)
+    assert setting is not None
+    provider = Providers.of(setting[1]).only
+    assert provider is not None
+    [client] = realm["clients"]
+    assert provider.issuer == f"http://localhost:8085/realms/{realm['realm']}"
+    assert (provider.client_id, provider.client_secret.get_secret_value()) == (client["clientId"], client["secret"])
+    assert client["redirectUris"] == [provider.redirect_uri("http://localhost:8000")]
+    assert client["attributes"]["id.token.signed.response.alg"] in provider.algorithms
+    assert (client["implicitFlowEnabled"], client["directAccessGrantsEnabled"]) == (False, False)
