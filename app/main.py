@@ -50,9 +50,10 @@ from app.storefront.limits import Limits
 from app.storefront.links import Links
 from app.storefront.questions import Questions
 from app.storefront.responses import Hits, Responses
-from app.storefront.schema import PUBLIC, build_schema
+from app.storefront.schema import MUTATIONS, PUBLIC, build_schema
 from app.storefront.shopper import Shopper, customer_behind
 from app.storefront.signed_in import SignedIn
+from app.storefront.step_up import StepUp
 from app.telemetry import Metrics, log
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ class Parts:
     once: Once
     sign_in: SignIn | None
     settings: Settings
+    step_up: StepUp
     exchange: Exchange | None = None
 
     def links_of(self, view: StoreView) -> Links:
@@ -128,7 +130,7 @@ class Parts:
             once=self.once,
             payment_methods=frozenset(self.settings.offline_payment_methods),
             signed_in=SignedIn(self.exchange, shopper, view),
-            login_url=f"{origin_of(self.settings.public_url)}/auth/login",
+            step_up=self.step_up,
         )
 
 
@@ -206,6 +208,7 @@ def build_parts(
         once,
         build_sign_in(settings, state, metrics, transport),
         settings,
+        StepUp(f"{origin_of(settings.public_url)}/auth/login", dict(settings.step_up)),
     )
 
 
@@ -301,6 +304,7 @@ def create_app(
             allow_credentials=True,
             max_age=600,
         )
+    parts.step_up.check_names(MUTATIONS)
     endpoint = Endpoint(
         build_schema(
             limits=Limits(

@@ -173,6 +173,10 @@ class Settings(BaseSettings):
     sso_groups: Annotated[tuple[tuple[str, int], ...], NoDecode] = Field(
         (), description="customer group of new customers by the provider's word, such as wholesale:2,retail:3"
     )
+    step_up: Annotated[tuple[tuple[str, int], ...], NoDecode] = Field(
+        (),
+        description="mutations that need a sign-in not older than so many seconds, such as customerRemoveAddress:300",
+    )
     sso_password_keys: SecretStr = Field(
         SecretStr(""),
         description="for SSO_WAY=password: version:key, 32 random bytes in base64 each, by commas; the first makes",
@@ -221,14 +225,14 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("sso_groups", mode="before")
+    @field_validator("sso_groups", "step_up", mode="before")
     @classmethod
-    def _are_groups(cls, value: object) -> object:
+    def _are_numbered(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
         pairs = [part.strip().rpartition(":") for part in value.split(",") if part.strip()]
         if not all(word and number.isdecimal() for word, _, number in pairs):
-            raise ValueError("the provider's word, a colon and the number of a customer group, separated by commas")
+            raise ValueError("a word, a colon and a number each, separated by commas")
         return tuple((word.strip(), int(number)) for word, _, number in pairs)
 
     @field_validator("sso_link_attribute")

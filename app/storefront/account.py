@@ -9,7 +9,6 @@ from typing import Any
 import strawberry
 
 from app.auth.exchange import Signed
-from app.auth.refusals import Unauthenticated
 from app.commerce.client import NOT_FOUND, UNAUTHORIZED, Problem
 from app.errors import BadInput, UpstreamFailed
 from app.storefront.addresses import Address, AddressInput, at_fields, check_length, commerce_address
@@ -186,7 +185,7 @@ async def _known(context: Context) -> Signed:
     """Who is signed in. Raises `Unauthenticated` for a guest, and what `SignedIn.customer` raises."""
     signed = await context.signed_in.customer()
     if signed is None:
-        raise Unauthenticated("SIGN_IN", context.login_url)
+        raise context.step_up.sign_in()
     return signed
 
 

@@ -27,6 +27,7 @@ from app.idempotency import Once
 from app.storefront.links import Links
 from app.storefront.shopper import Shopper
 from app.storefront.signed_in import SignedIn
+from app.storefront.step_up import StepUp
 
 SKUS_PER_READ = 100
 Variables = tuple[tuple[str, object], ...]
@@ -41,7 +42,7 @@ class Context:
     may change nothing, if so, and `in_url` whether all that it asks stands in its URL. `tags` and `until` say what the
     public part of the answer depends on and until when it is fresh; nothing purged before `since` may be in it.
     `customer` is who has signed in, by the session alone, and `signed_in` sees to his token and cart; `own` says that
-    something was read that nobody else may be shown. `login_url` is where a guest signs in.
+    something was read that nobody else may be shown. `step_up` says who has to prove who he is first.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class Context:
         once: Once,
         payment_methods: frozenset[str],
         signed_in: SignedIn | None = None,
-        login_url: str = "",
+        step_up: StepUp | None = None,
     ) -> None:
         self._reads = reads
         self._public = public
@@ -77,7 +78,7 @@ class Context:
         self._most_reads = most_reads
         self.shopper = shopper
         self.signed_in = signed_in or SignedIn(None, shopper, view)
-        self.login_url = login_url
+        self.step_up = step_up or StepUp()
         self.caller = caller
         self.orders = orders
         self.guest_orders = guest_orders

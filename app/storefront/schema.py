@@ -8,7 +8,8 @@ from typing import Any, cast
 import strawberry
 from graphql import GraphQLError, NoSchemaIntrospectionCustomRule
 from strawberry.schema.config import StrawberryConfig
-from strawberry.types import ExecutionContext
+from strawberry.types import ExecutionContext, get_object_definition
+from strawberry.utils.str_converters import to_camel_case
 
 from app.storefront.account import AccountMutation, AccountQuery
 from app.storefront.cart import CartQuery
@@ -57,6 +58,9 @@ class Query(CatalogQuery, ContentQuery, StoreQuery, CartQuery, CheckoutQuery, Sh
 @strawberry.type(description="What can be changed. A request that changes something needs the header `X-Vitrine: 1`.")
 class Mutation(CartMutation, CheckoutMutation, AccountMutation):
     pass
+
+
+MUTATIONS = frozenset(to_camel_case(field.python_name) for field in get_object_definition(Mutation, strict=True).fields)
 
 
 class Schema(strawberry.Schema):

@@ -159,7 +159,8 @@ def user_error(error: VitrineError) -> UserError:
 
 
 class UserErrors(FieldExtension):
-    """Turns what a mutation raises for the shopper to mend into the `userErrors` of its payload."""
+    """Stands before every mutation: has the shopper prove who he is where that is asked for, and turns what is raised
+    for him to mend into the `userErrors` of its payload."""
 
     def __init__(self, payload: Callable[..., Any]) -> None:
         self._payload = payload
@@ -168,6 +169,7 @@ class UserErrors(FieldExtension):
         self, next_: Callable[..., Awaitable[Any]], source: Any, info: strawberry.Info, **kwargs: Any
     ) -> Any:
         try:
+            await info.context.step_up.check(info.field_name, info.context.shopper)
             return await next_(source, info, **kwargs)
         except Rejected as error:
             if error.status not in (400, 409):
