@@ -161,6 +161,12 @@ class Settings(BaseSettings):
     sso_way: Literal["auto", "rest", "exchange", "admin", "password"] = Field(
         "auto", description="how a signed-in shopper gets Commerce's token; auto: the first way that works"
     )
+    logins_per_address: int = Field(
+        1000,
+        ge=1,
+        le=1_000_000,
+        description="logins that may be begun in a quarter of an hour, per address of the caller",
+    )
     sso_link_attribute: str = Field(
         "", description="code of the customer attribute that says whose customer it is; empty: REDIS_STATE_URL does"
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import Route
 
+from app.attempts import Attempts
 from app.auth.backchannel import Backchannel
 from app.auth.discovery import LARGEST
 from app.auth.end_session import EndSessions
@@ -98,7 +99,8 @@ def build_sign_in(
     # Longer than a refresh can take: metadata, tokens, keys twice, and keeping them while Redis is away for a while.
     leases = leases_of(state, 7 * settings.oidc_timeout + 10)
     refreshing = Refreshing(logins, sessions, leases, patience=2 * settings.oidc_timeout, clock=clock)
-    doors = Doors(logins, sessions, codes, end_sessions, backchannel, refreshing, return_to, place, metrics)
+    attempts = Attempts(state, "login", settings.logins_per_address, clock=clock)
+    doors = Doors(logins, sessions, codes, end_sessions, backchannel, refreshing, return_to, place, metrics, attempts)
     return SignIn(logins, doors, refreshing, upstreams)
 
 

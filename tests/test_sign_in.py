@@ -28,6 +28,7 @@ from tests.hostile_provider import (
     public,
     rsa_key,
 )
+from tests.redis_server import flush, whole_of
 from tests.shoppers import kept
 from tests.sign_in_stage import (
     ACCOUNT,
@@ -756,3 +757,20 @@ def test_a_challenge_is_the_one_of_the_specification() -> None:
     # RFC 7636, appendix B.
     assert challenge_of("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk") == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
     assert b64(b"\xfb\xff") == "-_8"
+
+
+async def test_one_address_begins_so_many_logins_and_no_more_over_all_processes(
+    redis_url: str, provider: HostileProvider, clock: Clock
+) -> None:
+    await flush(redis_url)
+    async with staged(redis_url, provider, clock, logins_per_address=3) as stage, stage.browser() as browser:
+        for _ in range(3):
+            await browser.login()
+            stage.another_process()
+        before = await whole_of(redis_url)
+        refused = await browser.get("/auth/login?return_to=/account")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "TOO_MANY_ATTEMPTS")
+        assert "location" not in refused.headers
+        assert await whole_of(redis_url) == before
+        clock.now += 900
+        await browser.login()

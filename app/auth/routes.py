@@ -14,7 +14,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from app.attempts import Attempts
 from app.auth.backchannel import Backchannel
+from app.auth.caller import Caller, address_of
 from app.auth.end_session import PATH, STATE, EndSessions
 from app.auth.identity import IDENTITY, Identity
 from app.auth.native import CHALLENGE, Codes
@@ -66,7 +68,8 @@ class Place:
 
 
 class Doors:
-    """The doors under /auth. `clock` tells the seconds since the epoch."""
+    """The doors under /auth. `attempts` are the logins that one caller may begin; `clock` tells the seconds since the
+    epoch."""
 
     def __init__(
         self,
@@ -79,11 +82,13 @@ class Doors:
         return_to: ReturnTo,
         place: Place,
         metrics: Metrics,
+        attempts: Attempts,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._logins, self._sessions, self._codes, self._end_sessions = logins, sessions, codes, end_sessions
         self._backchannel, self._refreshing = backchannel, refreshing
         self._return_to, self._place, self._metrics, self._clock = return_to, place, metrics, clock
+        self._attempts = attempts
 
     def routes(self) -> list[Route]:
         """Where the doors are."""
@@ -121,7 +126,10 @@ class Doors:
             raise LoginRefused(Reason.REQUEST, "a parameter is unknown or given twice")
         target = self._return_to.check(query.get("return_to", ""))
         try:
-            begun = await self._logins.start(self._wish(query, target), request.headers)
+            wish = self._wish(query, target)
+            # Each one is kept until its browser comes back, which it need not do.
+            await self._attempts.take(Caller(address_of(request.client.host if request.client else None)).network)
+            begun = await self._logins.start(wish, request.headers)
         except LoginRefused as error:
             return self._back(error, target)
         response = _redirect(begun.url)
