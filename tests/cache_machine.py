@@ -19,7 +19,7 @@ import shutil
 import tempfile
 import time
 from collections import Counter, deque
-from collections.abc import Collection, Coroutine
+from collections.abc import Collection, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -542,8 +542,8 @@ class WithoutFence(Altered):
 class WithoutGenerations(Altered):
     """Takes a generation that is not there for the same."""
 
-    old = "if redis.call('GET', ARGV[3] .. tag) ~= generation then"
-    new = "if (redis.call('GET', ARGV[3] .. tag) or generation) ~= generation then"
+    old = "if present[tag] ~= generation then"
+    new = "if (present[tag] or generation) ~= generation then"
 
 
 class WithoutStore(Shared):
@@ -553,9 +553,9 @@ class WithoutStore(Shared):
         """Into the first one's."""
         return await super().fill(STORES[0], *given)
 
-    async def get(self, store: str, key: str) -> Any:
+    async def look(self, store: str, keys: Sequence[str]) -> Any:
         """From there."""
-        return await super().get(STORES[0], key)
+        return await super().look(STORES[0], keys)
 
     async def ticket(self, store: str) -> Ticket:
         """By its log."""

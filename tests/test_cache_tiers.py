@@ -35,6 +35,12 @@ async def shared(request: pytest.FixtureRequest) -> AsyncIterator[Shared]:
     await disconnect(client)
 
 
+async def found(shared: Shared, key: str, store: str = "default") -> Entry | None:
+    """The entry under one key."""
+    _, [entry] = await shared.look(store, [key])
+    return entry
+
+
 # The shared tier
 
 
@@ -43,20 +49,20 @@ async def test_what_was_filled_is_found_as_it_was(shared: Shared) -> None:
     ticket = await shared.ticket("default")
     good, filled = await shared.fill("default", "key", ticket, kept, NOW)
     assert filled
-    assert await shared.get("default", "key") == (good, kept)
-    assert (await shared.get("default", "other"))[1] is None
-    assert (await shared.get("de", "key"))[1] is None
+    assert await shared.look("default", ["key"]) == (good, [kept])
+    assert await found(shared, "other") is None
+    assert await found(shared, "key", "de") is None
 
 
 async def test_a_purge_of_any_tag_makes_an_entry_as_if_it_had_never_been(shared: Shared) -> None:
     for tag in ("all", "product:A"):
         await shared.fill("default", "key", await shared.ticket("default"), entry(), NOW)
         await shared.purge("default", [tag])
-        assert (await shared.get("default", "key"))[1] is None
+        assert await found(shared, "key") is None
     await shared.fill("default", "key", await shared.ticket("default"), entry(), NOW)
     await shared.purge("default", ["product:B"])
     await shared.purge("de", ["product:A", "all"])
-    assert (await shared.get("default", "key"))[1] == entry()
+    assert await found(shared, "key") == entry()
 
 
 async def test_a_fill_whose_tags_were_purged_under_way_is_refused(shared: Shared) -> None:
@@ -64,7 +70,7 @@ async def test_a_fill_whose_tags_were_purged_under_way_is_refused(shared: Shared
     await shared.purge("default", ["product:A"])
     after, filled = await shared.fill("default", "key", before, entry(), NOW)
     assert not filled
-    assert (await shared.get("default", "key"))[1] is None
+    assert await found(shared, "key") is None
     assert after.covers(before)
     assert not before.covers(after)
     # One that depends on something else is kept, and so is the next of the same.
@@ -79,7 +85,7 @@ async def test_a_purge_is_not_undone_by_an_entry_that_is_filled_after_it(shared:
     await shared.fill("default", "two", ticket, entry(b"2"), NOW)
     await shared.purge("default", ["product:A"])
     await shared.fill("default", "one", await shared.ticket("default"), entry(b"3"), NOW)
-    assert (await shared.get("default", "two"))[1] is None
+    assert await found(shared, "two") is None
 
 
 async def test_a_log_that_has_become_too_long_begins_anew_and_refuses_what_is_under_way(shared: Shared) -> None:
@@ -107,15 +113,15 @@ async def test_what_is_evicted_is_as_if_it_had_never_been(redis_url: str) -> Non
         await shared.fill("default", "key", ticket, entry(), NOW)
         # A generation: the entry is nothing any more, and does not come back with the next fill.
         await client.delete("vitrine:cache:{default}:tag:product:A")
-        assert (await shared.get("default", "key"))[1] is None
+        assert await found(shared, "key") is None
         await shared.fill("default", "other", ticket, entry(), NOW)
-        assert (await shared.get("default", "key"))[1] is None
+        assert await found(shared, "key") is None
         # The log, and with it a purge: what is under way is refused, what is kept stays good.
         before = await shared.ticket("default")
         await shared.purge("default", ["product:B"])
         await client.delete("vitrine:cache:{default}:log")
         assert not (await shared.fill("default", "late", before, entry(b"", "product:B"), NOW))[1]
-        assert (await shared.get("default", "other"))[1] is not None
+        assert await found(shared, "other") is not None
 
 
 async def test_a_server_that_took_over_has_nothing_of_the_one_before(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -130,7 +136,7 @@ async def test_a_server_that_took_over_has_nothing_of_the_one_before(tmp_path_fa
         async with redis.from_url(server.url) as client:
             shared = Shared(client)
             assert await client.exists("vitrine:cache:{default}:entry:key")
-            assert (await shared.get("default", "key"))[1] is None
+            assert await found(shared, "key") is None
             assert not (await shared.fill("default", "key", before, entry(), NOW))[1]
 
 

@@ -70,8 +70,8 @@ async def kept(api: Api) -> bool:
     """Whether the product is still in Redis, whatever this process has for itself."""
     shared = api.parts.cache._shared
     assert shared is not None
-    found = [await shared.get("default", key) for key in KEYS_OF[id(api)]]
-    return any(entry is not None and "product:tt-j01" in entry.tags for _, entry in found)
+    _, found = await shared.look("default", KEYS_OF[id(api)])
+    return any(entry is not None and "product:tt-j01" in entry.tags for entry in found)
 
 
 async def untouched(api: Api) -> bool:

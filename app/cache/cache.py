@@ -13,6 +13,7 @@ from typing import Any
 from app.cache.entry import Entry, Times
 from app.cache.guard import PATIENCE, PAUSE, Away, Guard
 from app.cache.local import Local
+from app.cache.looks import Looks
 from app.cache.shared import Shared, Ticket
 from app.errors import StateUnavailable, UpstreamError
 from app.redis_client import AWAY
@@ -60,6 +61,14 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Looked:
+    """What was there for a read that came at a time of this process's clock: an entry that is good, perhaps stale."""
+
+    entry: Entry | None
+    came: float
+
+
+@dataclass(frozen=True, slots=True)
 class _Landed:
     """What a fetch ended with. `good`: nothing that it depends on was purged until it was kept. `began` is when its
     ticket was taken, or when it was found in Redis, on this process's clock: who came before that may have the answer
@@ -93,9 +102,8 @@ class Cache:
         self._lease = lease
         self._clock = clock
         self._guard = Guard(shared.ping, patience, pause) if shared is not None else None
+        self._looks = Looks(shared, self._guard, local) if shared is not None and self._guard is not None else None
         self._flights: dict[Place, asyncio.Task[_Landed]] = {}
-        self._asking: dict[Place, asyncio.Task[Entry | None]] = {}
-        self._next: dict[Place, asyncio.Task[Entry | None]] = {}
         self._refills: set[asyncio.Task[None]] = set()
 
     async def ticket(self, store: str) -> Ticket | None:
@@ -108,22 +116,37 @@ class Cache:
         except Away:
             return None
 
-    def peek(self, store: str, key: str) -> Found | None:
-        """What this process has and is fresh; waits for nothing."""
-        entry = self._local.get(store, key)
-        return Found(entry) if entry is not None and self._clock() < entry.fresh else None
-
-    async def read(self, store: str, key: str, times: Times, fetch: Fetch, *, since: Ticket | None = None) -> Found:
-        """The answer under a key, fetched if need be. `since`: nothing that was purged before it may be in the answer.
-
-        Raises what `fetch` raises when there is nothing that may stand in for it.
-        """
-        place, came = (store, key), time.monotonic()
+    async def look(self, store: str, key: str, *, since: Ticket | None = None) -> Looked:
+        """What is there, for `read` to go on with in the same moment, or for `fresh`; never raises."""
+        came = time.monotonic()
         entry = self._local.get(store, key, since)
         if entry is None or self._clock() >= entry.fresh:
             # Another process may have fetched it anew, and what is stale may have been purged a moment ago.
             with suppress(Away):
-                entry = await self._get(place)
+                entry = await self._get((store, key))
+        return Looked(entry, came)
+
+    def fresh(self, looked: Looked) -> Found | None:
+        """The answer, if what was there is fresh."""
+        return Found(looked.entry) if looked.entry is not None and self._clock() < looked.entry.fresh else None
+
+    async def read(
+        self,
+        store: str,
+        key: str,
+        times: Times,
+        fetch: Fetch,
+        *,
+        since: Ticket | None = None,
+        looked: Looked | None = None,
+    ) -> Found:
+        """The answer under a key, fetched if need be. `since`: nothing that was purged before it may be in the answer.
+        `looked` is what was there, where that is known already.
+
+        Raises what `fetch` raises when there is nothing that may stand in for it.
+        """
+        looked = looked or await self.look(store, key, since=since)
+        place, entry, came = (store, key), looked.entry, looked.came
         now = self._clock()
         if entry is not None and now < entry.fresh:
             return Found(entry)
@@ -162,43 +185,22 @@ class Cache:
 
     async def close(self) -> None:
         """Ends what goes on in the background, and closes the connections to Redis."""
-        tasks: list[asyncio.Task[Any]] = [*self._refills, *self._flights.values(), *self._asking.values()]
+        tasks: list[asyncio.Task[Any]] = [*self._refills, *self._flights.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._looks is not None:
+            await self._looks.close()
         if self._guard is not None:
             await self._guard.close()
         if self._shared is not None:
             await self._shared.close()
 
-    # Looking into Redis
-
     async def _get(self, place: Place) -> Entry | None:
-        """The entry in Redis, of one look for all who ask at the same time. A look that is under way is no answer to
-        who comes now, since something may have been purged after it: he waits for the next. Raises `Away`."""
-        if self._guard is None or self._guard.away:
+        """The entry in Redis. Raises `Away`."""
+        if self._looks is None:
             raise Away
-        task = self._next.get(place)
-        if task is None:
-            task = self._next[place] = asyncio.create_task(self._look(place))
-        return await asyncio.shield(task)
-
-    async def _look(self, place: Place) -> Entry | None:
-        before = self._asking.get(place)
-        if before is not None:
-            await asyncio.wait({before})
-        self._asking[place] = task = self._next.pop(place)
-        shared, guard = self._shared, self._guard
-        assert shared is not None
-        assert guard is not None
-        try:
-            good, entry = await guard.ask(lambda: shared.get(*place))
-        finally:
-            if self._asking.get(place) is task:
-                del self._asking[place]
-        if entry is not None:
-            self._local.put(*place, entry, good)
-        return entry
+        return await self._looks.look(*place)
 
     # Fetching
 

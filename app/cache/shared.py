@@ -21,7 +21,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote
@@ -60,20 +60,32 @@ redis.call('PEXPIRE', KEYS[1], tonumber(ARGV[2]))
 """
 )
 _TICKET = _LOG + "return {id, seq}"
-# KEYS: log, entry. ARGV: a new id, how long, the prefix of generations.
-_GET = (
+# KEYS: log, entries. ARGV: a new id, how long, the prefix of generations. Gives meta, tags and body of each, or false.
+_LOOK = (
     _LOG
     + """
-if redis.call('HGET', KEYS[2], 'run') ~= run then
-  return {id, seq}
-end
-local tags = redis.call('HGET', KEYS[2], 'tags')
-for tag, generation in string.gmatch(tags, '(%S+) (%S+)') do
-  if redis.call('GET', ARGV[3] .. tag) ~= generation then
-    return {id, seq}
+local found, present = {id, seq}, {}
+for n = 2, #KEYS do
+  local entry = false
+  if redis.call('HGET', KEYS[n], 'run') == run then
+    local tags = redis.call('HGET', KEYS[n], 'tags')
+    local good = true
+    for tag, generation in string.gmatch(tags, '(%S+) (%S+)') do
+      if present[tag] == nil then
+        present[tag] = redis.call('GET', ARGV[3] .. tag)
+      end
+      if present[tag] ~= generation then
+        good = false
+        break
+      end
+    end
+    if good then
+      entry = {redis.call('HGET', KEYS[n], 'meta'), tags, redis.call('HGET', KEYS[n], 'body')}
+    end
   end
+  found[n + 1] = entry
 end
-return {id, seq, redis.call('HGET', KEYS[2], 'meta'), tags, redis.call('HGET', KEYS[2], 'body')}
+return found
 """
 )
 # KEYS: log, entry. ARGV: a new id, how long, the prefix, the ticket's id and number, random, how long generations and
@@ -166,18 +178,11 @@ class Shared:
         """The present place in the log; taken before a fetch."""
         return _ticket(await self._run(_TICKET, [_log(store)], _new_log()))
 
-    async def get(self, store: str, key: str) -> tuple[Ticket, Entry | None]:
-        """The entry under a key if it is good, and the place in the log that this holds for."""
-        keys = [_log(store), _entry(store, key)]
-        found = await self._run(_GET, keys, [*_new_log(), _generations(store)])
-        if len(found) < 5:
-            return _ticket(found), None
-        _, _, meta, tags, body = found
-        try:
-            names = (unquote(tag) for tag in tags.decode().split(" ")[::2])
-            return _ticket(found), Entry.read(meta, filter(None, names), body)
-        except ValueError:
-            return _ticket(found), None
+    async def look(self, store: str, keys: Sequence[str]) -> tuple[Ticket, list[Entry | None]]:
+        """The entries under these keys that are good, in their order, and the place in the log that this holds for."""
+        places = [_log(store), *(_entry(store, key) for key in keys)]
+        found = await self._run(_LOOK, places, [*_new_log(), _generations(store)])
+        return _ticket(found), [_read(each) for each in found[2:]]
 
     async def fill(self, store: str, key: str, ticket: Ticket, entry: Entry, now: float) -> tuple[Ticket, bool]:
         """Keeps an entry that was fetched under a ticket. False: what it depends on was purged meanwhile, or may have
@@ -254,6 +259,17 @@ class Shared:
 
 def _sha1(script: str) -> str:
     return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
+
+
+def _read(found: Any) -> Entry | None:
+    if not found:
+        return None
+    meta, tags, body = found
+    try:
+        names = tags.decode().split(" ")[::2]
+        return Entry.read(meta, (map(unquote, filter(None, names)) if b"%" in tags else filter(None, names)), body)
+    except ValueError:
+        return None
 
 
 def _new_log() -> list[str]:

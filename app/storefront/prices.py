@@ -79,13 +79,16 @@ class ProductPrice:
         minimum = Price.of(span.get("minimum_price"), currency)
         if minimum is None:
             return None
+        highest = span.get("maximum_price")
+        # Most products have one price; what it is made of need not be made twice.
+        same = highest is None or highest == span["minimum_price"]
         tiers = (TierPrice.of(tier, currency) for tier in present(node.get("price_tiers")))
         return cls(
             regular=minimum.regular,
             final=minimum.final,
             discount=minimum.discount,
             minimum=minimum,
-            maximum=Price.of(span.get("maximum_price"), currency) or minimum,
+            maximum=minimum if same else Price.of(highest, currency) or minimum,
             tiers=[tier for tier in tiers if tier is not None],
         )
 

@@ -17,6 +17,7 @@ from app.telemetry import Metrics
 
 RECORDING = "vitrine.recording"
 ASKED = "vitrine.asked"
+LOOKED = "vitrine.looked"
 MOST_KEYS = 4000  # bytes of Surrogate-Key that proxies take
 Headers = list[tuple[bytes, bytes]]
 
@@ -62,8 +63,8 @@ class _Failed(UpstreamError):
 
 
 class Hits:
-    """Stands before the whole application, its handling of proxies, origins and failures too: what this process has and
-    is fresh needs none of that, and costs a third without. All else goes on, with what was understood of it.
+    """Stands before the whole application, its handling of proxies, origins and failures too: what is kept and fresh
+    needs none of that, and costs a third without. All else goes on, with what was understood of it.
 
     `origins` are those that browsers may ask from, where any other than our own may.
     """
@@ -90,12 +91,14 @@ class Hits:
         question = asked.question
         if question is not None:
             told = self._told.get(asked.headers.get(b"origin") if self._shared else None)
-            found = self._cache.peek(question.store, question.key) if told is not None else None
-            if told is not None and found is not None:
-                self._metrics.answered("cached", time.perf_counter() - asked.started)
-                status, headers, body = _answer(question, found, asked, shared=self._shared)
-                await _send(send, status, headers + told, body)
-                return
+            if told is not None:
+                looked = scope[LOOKED] = await self._cache.look(question.store, question.key)
+                found = self._cache.fresh(looked)
+                if found is not None:
+                    self._metrics.answered("cached", time.perf_counter() - asked.started)
+                    status, headers, body = _answer(question, found, asked, shared=self._shared)
+                    await _send(send, status, headers + told, body)
+                    return
         scope[ASKED] = asked
         await self._app(scope, asked.receive, send)
 
@@ -116,16 +119,14 @@ class Responses:
         if asked is None or question is None:
             await self._app(scope, receive, send)
             return
-        found = self._cache.peek(question.store, question.key)
-        if found is None:
-            try:
-                found = await self._read(question, scope, asked)
-            except (_Failed, Unshared) as error:
-                if isinstance(error.value, _Captured) and (question.group == GUESTS or error.by is scope):
-                    await error.value.give(send)
-                else:
-                    await self._app(scope, Replay(b"" if asked.got else asked.asked).receive, send)
-                return
+        try:
+            found = await self._read(question, scope, asked)
+        except (_Failed, Unshared) as error:
+            if isinstance(error.value, _Captured) and (question.group == GUESTS or error.by is scope):
+                await error.value.give(send)
+            else:
+                await self._app(scope, Replay(b"" if asked.got else asked.asked).receive, send)
+            return
         if isinstance(found.value, _Captured) and not found.entry.tags:
             await found.value.give(send)
             return
@@ -147,7 +148,7 @@ class Responses:
             tags = [*recording.tags, "operation:response"] if whole else []
             return Fetched(bytes(captured.body), tags, recording.until, whole=whole, value=captured)
 
-        return await self._cache.read(question.store, question.key, self._times, fetch)
+        return await self._cache.read(question.store, question.key, self._times, fetch, looked=scope.get(LOOKED))
 
 
 def _answer(question: Question, found: Found, asked: Asked, *, shared: bool = False) -> tuple[int, Headers, bytes]:
