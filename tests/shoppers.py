@@ -56,6 +56,10 @@ ACCOUNT: dict[str, Write] = {
         {"id": "1", "address": OAKLAND},
     ),
     "customerRemoveAddress": (f"mutation D($id: ID!) {{ customerRemoveAddress(id: $id) {_WRONG} }}", {"id": "1"}),
+    "customerReorder": (
+        f"mutation R($number: String!) {{ customerReorder(number: $number) {_WRONG} }}",
+        {"number": "000000001"},
+    ),
 }
 
 

@@ -135,7 +135,7 @@ class AccountMutation:
             given["is_subscribed"] = newsletter
         if not given:
             raise BadInput("firstName", "nothing is said that is to change")
-        await _change(info.context, "UpdateCustomer", "updateCustomerV2", {"input": given})
+        await change(info.context, "UpdateCustomer", "updateCustomerV2", {"input": given})
         with_addresses = "addresses" in selected(info).at("customer")
         return CustomerPayload(customer=await _customer(info.context, with_addresses=with_addresses))
 
@@ -145,7 +145,7 @@ class AccountMutation:
     async def customer_add_address(
         self, info: Info, address: AddressInput, default_shipping: bool = False, default_billing: bool = False
     ) -> CustomerAddressPayload:
-        await _known(info.context)
+        await known(info.context)
         given = await _for_address_book(info.context, address)
         given |= {"default_shipping": default_shipping, "default_billing": default_billing}
         return await _write_address(info, "CreateAddress", "createCustomerAddress", {"address": given}, address)
@@ -162,7 +162,7 @@ class AccountMutation:
         default_shipping: bool | None = None,
         default_billing: bool | None = None,
     ) -> CustomerAddressPayload:
-        await _known(info.context)
+        await known(info.context)
         number = _number(id)
         given = await _for_address_book(info.context, address)
         # What is left out stays as it was, and the address as a whole is replaced.
@@ -176,12 +176,12 @@ class AccountMutation:
         description="Removes an address from the address book.", extensions=[UserErrors(CustomerAddressRemovePayload)]
     )
     async def customer_remove_address(self, info: Info, id: strawberry.ID) -> CustomerAddressRemovePayload:
-        await _known(info.context)
-        await _change(info.context, "DeleteAddress", "deleteCustomerAddress", {"id": _number(id)})
+        await known(info.context)
+        await change(info.context, "DeleteAddress", "deleteCustomerAddress", {"id": _number(id)})
         return CustomerAddressRemovePayload(removed=id)
 
 
-async def _known(context: Context) -> Signed:
+async def known(context: Context) -> Signed:
     """Who is signed in. Raises `Unauthenticated` for a guest, and what `SignedIn.customer` raises."""
     signed = await context.signed_in.customer()
     if signed is None:
@@ -197,9 +197,9 @@ async def _customer(context: Context, *, with_addresses: bool) -> Customer:
     return Customer.of(node)
 
 
-async def _change(context: Context, operation: str, root: str, variables: Mapping[str, Any], *path: str) -> Any:
+async def change(context: Context, operation: str, root: str, variables: Mapping[str, Any], *path: str) -> Any:
     """What a mutation of the account answered. Raises `Unauthenticated`, `Mendable` or an `UpstreamError`."""
-    await _known(context)
+    await known(context)
     try:
         reply = await context.write(operation, (), variables)
     except UpstreamFailed as error:
@@ -249,7 +249,7 @@ async def _write_address(
     info: Info, operation: str, root: str, variables: Mapping[str, Any], given: AddressInput
 ) -> CustomerAddressPayload:
     try:
-        node = await _change(info.context, operation, root, variables, "address")
+        node = await change(info.context, operation, root, variables, "address")
     except Mendable as error:
         return CustomerAddressPayload(user_errors=at_fields([user_error(error)], given, "address"))
     return CustomerAddressPayload(address=CustomerAddress.of(node))

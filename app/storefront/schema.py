@@ -24,6 +24,7 @@ from app.storefront.keeping import Kept
 from app.storefront.limits import Limits
 from app.storefront.orders import OrderQuery
 from app.storefront.products import PRODUCT_TYPES
+from app.storefront.reordering import ReorderMutation
 from app.storefront.shipping import ShippingQuery
 from app.storefront.store import StoreQuery
 
@@ -56,7 +57,7 @@ class Query(CatalogQuery, ContentQuery, StoreQuery, CartQuery, CheckoutQuery, Sh
 
 
 @strawberry.type(description="What can be changed. A request that changes something needs the header `X-Vitrine: 1`.")
-class Mutation(CartMutation, CheckoutMutation, AccountMutation):
+class Mutation(CartMutation, CheckoutMutation, AccountMutation, ReorderMutation):
     pass
 
 

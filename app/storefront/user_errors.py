@@ -19,12 +19,13 @@ from app.telemetry import log
 UNKNOWN = "REJECTED"  # what Commerce refuses for a reason that has no code
 REFUSED = "The shop refused this."
 MAX_MESSAGE = 255  # characters
-# Commerce's codes of lines that could not be put in.
+# Commerce's codes of lines that could not be put in, also of those that were ordered before.
 LINE_CODES = {
     "PRODUCT_NOT_FOUND": "PRODUCT_NOT_FOUND",
     "NOT_SALABLE": "OUT_OF_STOCK",
     "INSUFFICIENT_STOCK": "QUANTITY_UNAVAILABLE",
     "COULD_NOT_FIND_CART_ITEM": "LINE_NOT_FOUND",
+    "REORDER_NOT_AVAILABLE": "REORDER_UNAVAILABLE",
 }
 # Commerce's codes of what is wrong with a line by now, for messages that are not in English.
 ITEM_CODES = {"ITEM_INCREMENTS": "QUANTITY_INVALID", "ITEM_QTY": "QUANTITY_UNAVAILABLE"}
@@ -33,6 +34,7 @@ _BY_OPERATION = {
     "ApplyCoupons": "COUPON_INVALID",
     "PlaceOrder": "ORDER_REFUSED",
     "RemoveCoupons": "COUPON_INVALID",
+    "Reorder": "ORDER_NOT_FOUND",
     "SetBillingAddress": "ADDRESS_INVALID",
     "SetEmail": "EMAIL_INVALID",
     "SetPaymentMethod": "PAYMENT_METHOD_UNAVAILABLE",

@@ -64,7 +64,19 @@ def _step(name: str) -> str:
 
 def _order(exchange: Exchange) -> tuple[int, str]:
     """REST was recorded first, and administrators need the customers whom they look for."""
-    kinds = ("rest-07", "cust-00", "cust-01", "cust-02", "admin", "cust-04", "cust-05", "cust-08", "cust-09", "cust-1")
+    kinds = (
+        "rest-07",
+        "cust-00",
+        "cust-01",
+        "cust-02",
+        "admin",
+        "cust-04",
+        "cust-05",
+        "cust-07",
+        "cust-08",
+        "cust-09",
+        "cust-1",
+    )
     return next(n for n, kind in enumerate(kinds) if exchange.name.startswith(kind)), exchange.name
 
 

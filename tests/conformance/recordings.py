@@ -123,7 +123,7 @@ def _body(body: Any, headers: list[list[str]]) -> bytes:
 # Why a recording is not in this scope: the first pattern that its name matches. REST calls are judged by their route.
 OUT_OF_SCOPE = (
     (r"gql-11[5789]-|gql-120-", "reviews, newsletter, accounts and compare lists"),
-    (r"cust-02[78]-|cust-06|cust-07", "customers: their passwords, orders and downloads"),
+    (r"cust-02[78]-|cust-06|cust-07[0-47-9]-", "customers: their passwords, orders and downloads"),
     (r"cust-029-|cust-030-", "reviews, newsletter, accounts and compare lists"),
     (r"cust-|admin-|pay-021-|gql-22[23678]-|rest-07[0-8]-", ""),
     (r"wish-", "wish lists"),
@@ -134,7 +134,7 @@ OUT_OF_SCOPE = (
 # Exchanges of carts and orders: what one answers depends on those before it. Signing in and uids of options do not.
 SHOPPING = re.compile(r"cart-(?!000-)|pay-(?!000-|021-)|ord-")
 # Exchanges of customers, each of which depends on those before it, too.
-CUSTOMERS = re.compile(r"admin-|rest-07[0-8]-|cust-(00|01|02[0-6]|04|05|080|09[0134678]|095|10[0124-6])")
+CUSTOMERS = re.compile(r"admin-|rest-07[0-8]-|cust-(00|01|02[0-6]|04|05|080|07[56]|09[0134678]|095|10[0124-6])")
 # What a guest of the product reads: carts and orders, and what else is about them.
 BOUGHT = re.compile(rf"{SHOPPING.pattern}|cust-04[345]-|cust-05[01]-|gql-116-|gql-22[01]-|cache-017-")
 # Recorded out of the order of their names: the carts that they are about were filled later.

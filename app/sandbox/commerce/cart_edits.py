@@ -33,7 +33,8 @@ def changed(context: Call, cart: Cart) -> dict[str, Any]:
     return {"cart": view(context, cart)}
 
 
-def _new(context: Call, masked: str | None) -> Cart:
+def open_cart(context: Call, masked: str | None) -> Cart:
+    """The customer's own cart, or a new one under this id."""
     known = context.customer
     if known is not None and masked is None:
         own = context.shop.carts.of_customer(known.id)
@@ -53,11 +54,11 @@ def customer_cart(_root: Any, info: Info) -> dict[str, Any]:
     context = call(info)
     if context.customer is None:
         raise CommerceError("The request is allowed for logged in customer", AUTHORIZATION)
-    return view(context, _new(context, None))
+    return view(context, open_cart(context, None))
 
 
 def create_empty_cart(_root: Any, info: Info, input: dict[str, Any] | None = None) -> str:
-    return _new(call(info), (input or {}).get("cart_id")).masked
+    return open_cart(call(info), (input or {}).get("cart_id")).masked
 
 
 def create_guest_cart(_root: Any, info: Info, input: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -65,7 +66,7 @@ def create_guest_cart(_root: Any, info: Info, input: dict[str, Any] | None = Non
     context = call(info)
     if context.customer is not None:
         raise CommerceError("Use `Query.customerCart` for logged in customer.", ALREADY_EXISTS)
-    return {"cart": view(context, _new(context, (input or {}).get("cart_uid")))}
+    return {"cart": view(context, open_cart(context, (input or {}).get("cart_uid")))}
 
 
 def merge_carts(_root: Any, info: Info, source_cart_id: str, destination_cart_id: str | None = None) -> dict[str, Any]:
@@ -75,11 +76,11 @@ def merge_carts(_root: Any, info: Info, source_cart_id: str, destination_cart_id
     if known is None:
         raise CommerceError("The current customer isn't authorized.", AUTHORIZATION)
     source = context.shop.carts.mine(source_cart_id, None)
-    own = given_cart(context, destination_cart_id) if destination_cart_id else _new(context, None)
+    own = given_cart(context, destination_cart_id) if destination_cart_id else open_cart(context, None)
     before = [replace(line) for line in own.lines]
     try:
         for line in source.lines:
-            _put(context, own, line)
+            put(context, own, line)
     except Refused as refused:
         # What Magento makes of goods that ran out meanwhile was not recorded.
         own.lines = before
@@ -105,11 +106,11 @@ def assign_customer(_root: Any, info: Info, cart_id: str) -> dict[str, Any]:
     if older is not None:
         older.active = False
         for line in older.lines:
-            _put(context, made, line)
+            put(context, made, line)
     return view(context, made)
 
 
-def _put(context: Call, cart: Cart, line: Line) -> Line | None:
+def put(context: Call, cart: Cart, line: Line) -> Line | None:
     """Add to the line that is the same, or hang the line on. Returns a line that is new."""
     same = next((one for one in cart.lines if one.same == line.same), None)
     check(context.shop, cart, same or line, line.quantity + (same.quantity if same else 0))
@@ -135,7 +136,7 @@ def add_products(_root: Any, info: Info, cartId: str, cartItems: list[dict[str, 
         before = [replace(line) for line in cart.lines]
         try:
             for line in wanted(context.shop, context.viewer.website, item):
-                added = _put(context, cart, line)
+                added = put(context, cart, line)
                 new += [added.id] if added else []
         except Refused as refused:
             cart.lines = before

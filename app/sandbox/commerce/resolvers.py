@@ -18,6 +18,7 @@ from . import (
     ordering,
     product_types,
     products,
+    reordering,
     stores,
 )
 
@@ -25,6 +26,6 @@ Resolver: TypeAlias = Callable[..., Any]
 
 RESOLVERS: dict[str, dict[str, Resolver]] = {}
 _SHOP = (account, accounts, attributes, catalog, categories, content, products, product_types, stores)
-for module in (*_SHOP, cart_view, cart_edits, checkout, ordering):
+for module in (*_SHOP, cart_view, cart_edits, checkout, ordering, reordering):
     for owner, fields in module.FIELDS.items():
         RESOLVERS.setdefault(owner, {}).update(fields)
