@@ -36,7 +36,11 @@ class Server:
 
     def _answers(self) -> bool:
         with socket.socket(socket.AF_UNIX) as wire:
-            return wire.connect_ex(str(self._socket)) == 0
+            if wire.connect_ex(str(self._socket)) != 0:
+                return False
+            wire.sendall(b"PING\r\n")
+            # What it was told before is read first, and takes a while on a busy machine.
+            return not wire.recv(64).startswith(b"-LOADING")
 
     def __enter__(self) -> Self:
         return self

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -77,12 +78,18 @@ def at_hand(process: Process) -> Entry | None:
 
 @asynccontextmanager
 async def process(
-    url: str, clock: Callable[[], float], *, lease: float = 5.0, size: int = 1_000_000, patience: float = 1.0
+    url: str,
+    clock: Callable[[], float],
+    *,
+    lease: float = 5.0,
+    size: int = 1_000_000,
+    patience: float = 1.0,
+    kind: type[Shared] = Shared,
 ) -> AsyncIterator[Process]:
     """A process; `size` of 0 leaves it without a tier of its own."""
     client = connect(url, 1.0)
     ears = client if url == MEMORY else connect(url, 10.0)
-    local, shared = Local(size, time.monotonic), Shared(client)
+    local, shared = Local(size, time.monotonic), kind(client)
     cache = Cache(shared, local, lease=lease, patience=patience, clock=clock)
     listening = Listening(local, shared, ears, lambda: STORES)
     listening.start()
@@ -261,6 +268,57 @@ async def test_who_comes_after_a_purge_gets_nothing_partial_of_a_fetch_from_befo
     assert await early == b"1"
     assert set(await asyncio.gather(*late)) == {b"2"}
     assert upstream.asked == 2
+
+
+class Slow(Shared):
+    """What was kept is told only when the gate is open."""
+
+    def __init__(self, client: Any) -> None:
+        super().__init__(client)
+        self.gate, self.kept = asyncio.Event(), asyncio.Event()
+
+    async def fill(self, store: str, key: str, ticket: Ticket, entry: Entry, now: float) -> tuple[Ticket, bool]:
+        found = await super().fill(store, key, ticket, entry, now)
+        self.kept.set()
+        await self.gate.wait()
+        return found
+
+
+async def test_who_comes_after_a_purge_gets_nothing_that_was_kept_before_it_and_not_told_yet(
+    emptied: str, stack: AsyncExitStack
+) -> None:
+    clock, upstream = Clock(), Upstream()
+    one = await stack.enter_async_context(process(emptied, clock, size=0, kind=Slow))
+    two = await stack.enter_async_context(process(emptied, clock, size=0))
+    assert isinstance(one.shared, Slow)
+    early = asyncio.create_task(one.body(upstream))
+    await one.shared.kept.wait()
+    await two.cache.purge(["default"], ["product:A"])
+    upstream.version = 2
+    late = asyncio.create_task(one.body(upstream))
+    await asyncio.sleep(0.05)
+    one.shared.gate.set()
+    assert await early == b"1"
+    assert await late == b"2"
+    assert upstream.asked == 2
+
+
+async def test_who_comes_while_it_is_being_kept_has_it_without_another_fetch(
+    emptied: str, stack: AsyncExitStack
+) -> None:
+    clock, upstream = Clock(), Upstream()
+    one = await stack.enter_async_context(process(emptied, clock, size=0, kind=Slow))
+    assert isinstance(one.shared, Slow)
+    upstream.gate = asyncio.Event()
+    readers = [asyncio.create_task(one.body(upstream)) for _ in range(50)]
+    await asyncio.sleep(0.02)
+    upstream.gate.set()
+    await one.shared.kept.wait()
+    readers += [asyncio.create_task(one.body(upstream)) for _ in range(50)]
+    await asyncio.sleep(0.02)
+    one.shared.gate.set()
+    assert await asyncio.gather(*readers) == [b"1"] * 100
+    assert upstream.asked == 1
 
 
 async def test_the_tier_of_every_process_hears_of_a_purge(emptied: str, stack: AsyncExitStack) -> None:

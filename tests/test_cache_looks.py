@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator, Sequence
 
@@ -140,7 +141,9 @@ async def test_what_goes_wrong_is_told_to_all_who_wait(
         assert body(await looks.look("default", "a")) == b"a"
 
 
-async def test_closing_ends_the_waiting(shared: Watched, looks: Looks) -> None:
+async def test_closing_ends_the_waiting_and_leaves_nothing_to_complain_of(shared: Watched, looks: Looks) -> None:
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: complaints.append(told))
     shared.gate.clear()
     waiting = [asyncio.create_task(looks.look("default", "a"))]
     await begun(shared, 1)
@@ -149,3 +152,6 @@ async def test_closing_ends_the_waiting(shared: Watched, looks: Looks) -> None:
     await looks.close()
     told = await asyncio.gather(*waiting, return_exceptions=True)
     assert [type(each) for each in told] == [asyncio.CancelledError] * 2
+    await asyncio.sleep(0.05)
+    gc.collect()
+    assert complaints == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Collection
@@ -70,13 +71,11 @@ class Looked:
 
 @dataclass(frozen=True, slots=True)
 class _Landed:
-    """What a fetch ended with. `good`: nothing that it depends on was purged until it was kept. `began` is when its
-    ticket was taken, or when it was found in Redis, on this process's clock: who came before that may have the answer
-    whatever was purged since."""
+    """What a fetch ended with, and until when, on this process's clock, nothing that it depends on had been purged for
+    all that is known: who came up to then may have it."""
 
     found: Found
-    good: bool
-    began: float
+    until: float
 
 
 class Cache:
@@ -217,8 +216,8 @@ class Cache:
         task.add_done_callback(self._refills.discard)
 
     async def _fetched(self, place: Place, times: Times, fetch: Fetch, came: float) -> Found:
-        """The answer of one fetch for all who wait. One that was purged under way is nothing to those who came after
-        it had begun: they have it fetched anew."""
+        """The answer of one fetch for all who wait. What may have been purged before somebody came is nothing to him:
+        he looks again, and has it fetched anew."""
         while True:
             flight = self._flights.get(place)
             # One that has just ended may still stand there; awaiting it would not even let others go on.
@@ -226,8 +225,12 @@ class Cache:
                 flight = self._flights[place] = asyncio.create_task(self._fly(place, times, fetch))
                 flight.add_done_callback(lambda done: self._ended(place, done))
             landed = await asyncio.shield(flight)
-            if landed.good or came <= landed.began:
+            if came <= landed.until:
                 return landed.found
+            with suppress(Away):
+                entry = await self._get(place)
+                if entry is not None and self._clock() < entry.fresh:
+                    return Found(entry)
 
     def _ended(self, place: Place, flight: asyncio.Task[_Landed]) -> None:
         if self._flights.get(place) is flight:
@@ -261,7 +264,7 @@ class Cache:
             looked = time.monotonic()
             entry = await self._get(place)
             if entry is not None and self._clock() < entry.fresh:
-                return _Landed(Found(entry), good=False, began=looked)
+                return _Landed(Found(entry), looked)
             if await guard.ask(lambda: shared.lease(*place, holder, self._lease)):
                 return None
         return None
@@ -276,20 +279,22 @@ class Cache:
         entry = self._entry(fetched, times)
         found = Found(entry, kept=False, value=fetched.value)
         if not fetched.whole:
-            return _Landed(found, good=False, began=began)
+            return _Landed(found, began)
+        # When the answer comes, what was kept may have been purged again; when it is sent, it cannot have been.
+        sent = time.monotonic()
         try:
             good, filled = await guard.ask(lambda: shared.fill(*place, ticket, entry, self._clock()))
         except Away:
-            return _Landed(found, good=False, began=began)
+            return _Landed(found, began)
         if filled:
             self._local.put(*place, entry, good)
-        return _Landed(found, good=filled, began=began)
+        return _Landed(found, sent if filled else began)
 
     async def _fetch_unkept(self, times: Times, fetch: Fetch) -> _Landed:
         """Without any Redis nobody can purge, so whoever waits may have it; where it is away from us, others can."""
-        good, began = self._shared is None, time.monotonic()
+        until = math.inf if self._shared is None else time.monotonic()
         fetched = await fetch(None)
-        return _Landed(Found(self._entry(fetched, times), kept=False, value=fetched.value), good, began)
+        return _Landed(Found(self._entry(fetched, times), kept=False, value=fetched.value), until)
 
     def _entry(self, fetched: Fetched, times: Times) -> Entry:
         entry = Entry.of(fetched.body, fetched.tags, times.jittered(), self._clock())

@@ -82,4 +82,11 @@ async def _soon(call: Coroutine[Any, Any, T], patience: float) -> T:
         raise TimeoutError
     finally:
         if not task.done():
+            task.add_done_callback(_forget)
             task.cancel()
+
+
+def _forget(task: asyncio.Task[Any]) -> None:
+    """Nobody waits any more; asyncio complains of errors that nobody has looked at."""
+    if not task.cancelled():
+        task.exception()
