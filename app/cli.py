@@ -109,8 +109,8 @@ def run(settings: Settings) -> None:
 def _settled(lifespan: Lifespan[Any]) -> Lifespan[Any]:
     """The same, and what is there once the process has started is never looked at again by the garbage collector: a
     fifth of the CPU time of a page went to that. What is replaced later, such as Commerce's schema after an upgrade,
-    stays in memory once. What comes later is looked at less often: a large page makes ten thousand objects, and
-    CPython's usual 700 look at the same ones a dozen times, which took another fifth of it."""
+    stays in memory once. What comes later is looked at less often: a large page makes ten thousand objects, which
+    are gone with it, and CPython's usual 700 look at them a dozen times."""
 
     @asynccontextmanager
     async def settled(app: Any) -> AsyncIterator[Any]:

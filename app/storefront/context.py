@@ -235,6 +235,8 @@ class Context:
         for task in self._memory.values():
             task.cancel()
         await asyncio.gather(*self._memory.values(), return_exceptions=True)
+        # Each knows this context: in a circle, all that was read would wait for the garbage collector.
+        self._memory.clear()
 
 
 async def _tried(

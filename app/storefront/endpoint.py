@@ -168,7 +168,8 @@ class Endpoint:
         try:
             check_unsafe(request.headers, self._public.allowed_origins, self._public.origin)
         except Rejected as error:
-            return error
+            # It is raised later, if at all; until then its traceback would hold the whole request in a circle.
+            return error.with_traceback(None)
         return None
 
     def _hand_over(self, shopper: Shopper, request: Request, response: Response) -> None:
